@@ -1,0 +1,1 @@
+"""Multi-agent voice orchestration, and the harness that proves its handoffs."""

@@ -1,0 +1,154 @@
+"""Every error of the project, in one tree.
+
+    RoomkitSimError
+    ├── ConfigurationError            the application is wired wrongly; nothing was changed
+    │   └── PipelineError             stages, phases or agents do not fit together (also a ValueError)
+    ├── RoomError                     a room, channel or session that is not there, or not usable
+    │   ├── RoomNotFoundError
+    │   ├── ChannelNotRegisteredError
+    │   ├── ChannelNotFoundError
+    │   └── SessionNotFoundError
+    ├── ProviderError                 a model provider failed; foreign errors are mapped to this at the boundary
+    │   ├── ProviderConnectionError   the connection could not be made, or was lost
+    │   └── ProviderProtocolError     the provider said something that its protocol does not allow
+    └── SimulationError               the harness
+        ├── ScenarioError             a scenario file is wrong: names file and line
+        ├── AudioError                a sound file or speech synthesis is unusable
+        ├── AppError                  the application under test raised
+        ├── DeadlockError             nothing can ever happen again in the simulated world
+        ├── BudgetExceededError       the virtual time budget is used up
+        ├── RealNetworkError          something touched a real socket inside a simulation
+        └── ReportError               a run's files cannot be written or read
+
+A message says what happened, where, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "AppError",
+    "AudioError",
+    "BudgetExceededError",
+    "ChannelNotFoundError",
+    "ChannelNotRegisteredError",
+    "ConfigurationError",
+    "DeadlockError",
+    "PipelineError",
+    "ProviderConnectionError",
+    "ProviderError",
+    "ProviderProtocolError",
+    "RealNetworkError",
+    "ReportError",
+    "RoomError",
+    "RoomNotFoundError",
+    "RoomkitSimError",
+    "ScenarioError",
+    "SessionNotFoundError",
+    "SimulationError",
+]
+
+
+class RoomkitSimError(Exception):
+    """Root of all errors raised on purpose by this project."""
+
+
+class ConfigurationError(RoomkitSimError):
+    """The application is wired wrongly. Raised before anything is changed."""
+
+
+class PipelineError(ConfigurationError, ValueError):
+    """Stages, phases or agents of a pipeline do not fit together."""
+
+
+class RoomError(RoomkitSimError):
+    """A room, channel or session is not there or not usable."""
+
+
+class RoomNotFoundError(RoomError):
+    """No room has this id."""
+
+
+class ChannelNotRegisteredError(RoomError):
+    """No channel of this id is registered with the kit."""
+
+
+class ChannelNotFoundError(RoomError):
+    """The channel is not attached to the room."""
+
+
+class SessionNotFoundError(RoomError):
+    """No live voice session has this id."""
+
+
+class ProviderError(RoomkitSimError):
+    """A model provider failed.
+
+    Args:
+        message: What happened, without secrets.
+        retryable: Whether the same call may succeed later.
+        provider: Name of the provider, such as ``"gemini"``.
+        status_code: The HTTP status or WebSocket close code, if there was one.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool = False, provider: str = "", status_code: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.provider = provider
+        self.status_code = status_code
+
+
+class ProviderConnectionError(ProviderError):
+    """The connection to a provider could not be made, or was lost."""
+
+
+class ProviderProtocolError(ProviderError):
+    """The provider said something that its protocol does not allow."""
+
+
+class SimulationError(RoomkitSimError):
+    """Something is wrong in the harness or in what it was given."""
+
+
+class ScenarioError(SimulationError):
+    """A scenario file is wrong.
+
+    Args:
+        message: What is wrong, what was expected, what to do.
+        path: The scenario file, if there is one.
+        line: The line in it, counted from 1.
+    """
+
+    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
+        where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
+        super().__init__(f"{where}{message}")
+        self.path = path
+        self.line = line
+        self.reason = message
+
+
+class AudioError(SimulationError):
+    """A sound file or a speech synthesis is unusable."""
+
+
+class AppError(SimulationError):
+    """The application under test raised, or is not what the scenario says."""
+
+
+class DeadlockError(SimulationError):
+    """Nothing is ready, no timer is set, and yet tasks wait: nothing can happen any more."""
+
+
+class BudgetExceededError(SimulationError):
+    """The virtual time budget of a run is used up."""
+
+
+class RealNetworkError(SimulationError):
+    """Something touched a real socket inside a simulation."""
+
+
+class ReportError(SimulationError):
+    """The files of a run cannot be written or read."""

@@ -1,0 +1,1 @@
+"""The harness: synthetic callers, a simulated world, protocol servers, checks and reports."""

@@ -1,0 +1,104 @@
+"""What the synthetic caller does: its voice and its script."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from roomkit_sim.sim.scenario.strict import Strict
+
+__all__ = ["Caller", "HangUp", "Say", "Step", "Wait"]
+
+
+class Say(Strict):
+    """Speak one utterance, from a text (synthesised) or a sound file.
+
+    Args:
+        id: The utterance's name, to which the rules of the mind refer (``hears``).
+        text: What is said. Needed without ``file``; with it, the transcript that the server reports.
+        file: A WAV or FLAC file, relative to the scenario file.
+    """
+
+    id: str
+    text: str = ""
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_sound(self) -> Say:
+        if not self.text.strip() and self.file is None:
+            raise ValueError(f"utterance {self.id!r} needs 'text' to be spoken or 'file' to be played")
+        return self
+
+
+class Wait(Strict):
+    """Wait for the agent's speech, for its silence, or for time to pass.
+
+    Args:
+        for_: ``agent_speech``: until an agent is heard; ``agent_silence``: until nothing was heard for ``ms`` after an
+            agent spoke; ``time``: ``ms`` milliseconds.
+        persona: With ``agent_speech``: only this persona's voice counts.
+        ms: How long (silence and time).
+        within_ms: Give up after this long; the scenario is then invalid, because the caller was never answered.
+    """
+
+    for_: Literal["agent_speech", "agent_silence", "time"] = Field(alias="for")
+    persona: str | None = None
+    ms: int = Field(default=500, gt=0)
+    within_ms: int = Field(default=10_000, gt=0)
+
+
+class HangUp(Strict):
+    """End the call.
+
+    Args:
+        after_ms: Milliseconds to wait first.
+        on: Hang up the moment that this trace event happens, such as ``runtime.handoff_decided``.
+    """
+
+    after_ms: int = Field(default=0, ge=0)
+    on: str | None = None
+    within_ms: int = Field(default=30_000, gt=0)
+
+
+Step = Say | Wait | HangUp
+_STEPS: dict[str, type[Say | Wait | HangUp]] = {"say": Say, "wait": Wait, "hang_up": HangUp}
+
+
+class Caller(Strict):
+    """A synthetic caller.
+
+    Args:
+        voice: The espeak voice of the caller's synthesised speech.
+        rate_wpm: Words per minute.
+        pitch: 0 to 99.
+        sample_rate_hz: The line's rate: 8000 (telephone), 16000 or 24000.
+        script: The steps, one after the other.
+    """
+
+    voice: str = "en-us"
+    rate_wpm: int = Field(default=175, ge=80, le=450)
+    pitch: int = Field(default=50, ge=0, le=99)
+    sample_rate_hz: Literal[8000, 16000, 24000] = 16000
+    script: tuple[Step, ...] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse_steps(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("script"), list | tuple):
+            return {**value, "script": tuple(_parse_step(step) for step in value["script"])}
+        return value
+
+
+def _parse_step(step: Any) -> Any:
+    if step == "hang_up":
+        return HangUp()
+    if isinstance(step, dict) and len(step) == 1:
+        ((name, body),) = step.items()
+        if name in _STEPS:
+            return _STEPS[name].model_validate({} if body is None else body)
+        raise ValueError(f"unknown step {name!r}: expected one of {', '.join(_STEPS)}")
+    if isinstance(step, Say | Wait | HangUp):
+        return step
+    raise ValueError(f"a step is 'hang_up' or one of {', '.join(_STEPS)} with its settings; got {step!r}")

@@ -1,0 +1,73 @@
+"""What a scenario expects of a call."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from roomkit_sim.sim.scenario.strict import Strict
+
+__all__ = ["Budget", "Expectation", "HandoffExpectation"]
+
+Stage = Literal[
+    "ear", "gap", "decide", "legality", "commit", "teardown", "reconnect", "rehydrate", "first_voice", "split_brain"
+]
+
+
+class Budget(Strict):
+    """Upper limits on the latencies of one handoff, in milliseconds (metric set v1)."""
+
+    ear_ms: float | None = Field(default=None, gt=0)
+    gap_ms: float | None = Field(default=None, gt=0)
+    decide_ms: float | None = Field(default=None, gt=0)
+    legality_ms: float | None = Field(default=None, gt=0)
+    commit_ms: float | None = Field(default=None, gt=0)
+    teardown_ms: float | None = Field(default=None, gt=0)
+    reconnect_ms: float | None = Field(default=None, gt=0)
+    rehydrate_ms: float | None = Field(default=None, gt=0)
+    first_voice_ms: float | None = Field(default=None, gt=0)
+    split_brain_ms: float | None = Field(default=None, gt=0)
+
+    def limits(self) -> dict[str, float]:
+        """The limits that are set: column name (such as ``"ear_ms"``) to milliseconds."""
+        return {name: value for name, value in self.model_dump().items() if value is not None}
+
+
+class HandoffExpectation(Strict):
+    """One requested handoff, in order.
+
+    Args:
+        from_: The agent that asks for it.
+        to: The target as the runtime resolved it; for a refused one, the target that was asked for.
+        accepted: Whether it must be accepted.
+        reason: For a refused one: a text that the reason must contain.
+        completes: Whether the new agent must be heard by the caller afterwards.
+        budget: Limits on its latencies.
+    """
+
+    from_: str = Field(alias="from")
+    to: str
+    accepted: bool = True
+    reason: str | None = None
+    completes: bool = True
+    budget: Budget = Budget()
+
+
+class Expectation(Strict):
+    """What must be true of a call.
+
+    Args:
+        route: The agents that were in charge, one after the other.
+        phases: The phases, one after the other.
+        handoffs: Every handoff that was requested, accepted or not.
+        heard: Ids of the caller's utterances in the order in which the server understood them; ``unknown`` for speech
+            that it must not understand. Not checked when absent.
+        waive: Finding code to the reason why it may appear here.
+    """
+
+    route: tuple[str, ...] | None = None
+    phases: tuple[str, ...] | None = None
+    handoffs: tuple[HandoffExpectation, ...] | None = None
+    heard: tuple[str, ...] | None = None
+    waive: dict[str, str] = Field(default_factory=dict)

@@ -1,0 +1,128 @@
+"""A scenario: one or more calls to an application, the scripted provider behind it, and what must come of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from roomkit_sim.sim.scenario.caller import Caller, Say
+from roomkit_sim.sim.scenario.expect import Expectation
+from roomkit_sim.sim.scenario.mind import Latency, Persona
+from roomkit_sim.sim.scenario.strict import Strict
+
+__all__ = ["Call", "Fault", "LinkSpec", "NetworkSpec", "Scenario"]
+
+
+class LinkSpec(Strict):
+    """One direction of the way between the application and the provider.
+
+    Args:
+        latency_ms: Milliseconds that every segment takes.
+        jitter_ms: Up to this much more, evenly distributed; order is kept.
+        loss: Probability that a segment is lost once, which stalls the stream for ``stall_ms``.
+        stall_ms: How long a lost segment stalls the stream.
+        bandwidth_kbps: Kilobits per second; unlimited when absent.
+    """
+
+    latency_ms: float = Field(default=40, ge=0)
+    jitter_ms: float = Field(default=10, ge=0)
+    loss: float = Field(default=0, ge=0, lt=1)
+    stall_ms: float = Field(default=200, ge=0)
+    bandwidth_kbps: float | None = Field(default=None, gt=0)
+
+
+class NetworkSpec(Strict):
+    """The network between the application and the provider: up is towards the provider."""
+
+    up: LinkSpec = LinkSpec()
+    down: LinkSpec = LinkSpec()
+
+
+class Fault(Strict):
+    """A bad thing that happens at a time or at a stage of a handoff.
+
+    Args:
+        do: ``go_away``: the server announces that it will close the connection; ``cut``: the connection is reset.
+        at_ms: Milliseconds after the start of the run.
+        handoff: The number of the handoff, counted from 1, together with ``stage``.
+        stage: ``H2`` .. ``H8``: the moment in that handoff.
+        time_left_ms: With ``go_away``: after this long the server closes the connection.
+    """
+
+    do: Literal["go_away", "cut"]
+    at_ms: int | None = Field(default=None, ge=0)
+    handoff: int = Field(default=1, ge=1)
+    stage: Literal["H2", "H3", "H4", "H6", "H7", "H8"] | None = None
+    time_left_ms: int = Field(default=5_000, ge=0)
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Fault:
+        if (self.at_ms is None) == (self.stage is None):
+            raise ValueError("a fault needs exactly one of 'at_ms' and 'stage'")
+        return self
+
+
+class Call(Strict):
+    """One call of a scenario: who calls, when, and what must come of it."""
+
+    name: str = "call"
+    starts_at_ms: int = Field(default=0, ge=0)
+    caller: Caller
+    expect: Expectation = Expectation()
+
+
+class Scenario(Strict):
+    """A scenario.
+
+    A file with one call writes ``caller`` and ``expect`` at the top; one with several writes ``calls``.
+
+    Args:
+        scenario: Its name: letters, digits, dashes.
+        description: What it shows, for people.
+        app: ``package.module:function``, the application under test.
+        provider: The wire that the application speaks.
+        calls: The calls.
+        mind: Persona name to persona.
+        latency: How long the scripted provider takes.
+        network: The network in between.
+        faults: What goes wrong.
+        budget_ms: Virtual time after which the run is stopped as hung.
+    """
+
+    scenario: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]*$")
+    description: str = ""
+    app: str
+    provider: Literal["gemini-live"] = "gemini-live"
+    calls: tuple[Call, ...] = Field(min_length=1)
+    mind: dict[str, Persona] = Field(default_factory=dict)
+    latency: Latency = Latency()
+    network: NetworkSpec = NetworkSpec()
+    faults: tuple[Fault, ...] = ()
+    budget_ms: int = Field(default=180_000, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_call(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "caller" in value:
+            if "calls" in value:
+                raise ValueError("write 'caller' and 'expect' for one call, or 'calls' for several, not both")
+            rest = {key: item for key, item in value.items() if key not in ("caller", "expect")}
+            return {**rest, "calls": ({"caller": value["caller"], "expect": value.get("expect") or {}},)}
+        return value
+
+    @field_validator("app")
+    @classmethod
+    def _names_a_function(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):
+            raise ValueError(f"{value!r} is not of the form 'package.module:function'")
+        return value
+
+    def agent_of(self, persona: str) -> str:
+        """The id of the agent that ``persona`` plays."""
+        return self.mind[persona].agent or f"agent-{persona}"
+
+    def utterances(self) -> dict[str, Say]:
+        """Every utterance of every caller by its id, in script order."""
+        return {step.id: step for call in self.calls for step in call.caller.script if isinstance(step, Say)}

@@ -1,0 +1,52 @@
+"""Collects the events of one call, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from roomkit_sim.sim.trace.events import Json, Source, TraceEvent
+
+__all__ = ["Recorder", "TraceSink"]
+
+
+class TraceSink(Protocol):
+    """Where a layer puts what it saw."""
+
+    def emit(self, src: Source, kind: str, /, **data: Json) -> TraceEvent:
+        """Record an event that happens now."""
+        ...
+
+
+class Recorder:
+    """The trace of one call while it is made.
+
+    Args:
+        call: The call's id, stamped on every event.
+        now_ns: Gives nanoseconds since the start of the run.
+    """
+
+    def __init__(self, call: str, now_ns: Callable[[], int]) -> None:
+        self.call = call
+        self.events: list[TraceEvent] = []
+        self._now_ns = now_ns
+        self._listeners: list[Callable[[TraceEvent], None]] = []
+
+    def emit(self, src: Source, kind: str, /, **data: Json) -> TraceEvent:
+        """Record an event that happens now, and tell the listeners."""
+        return self._append(TraceEvent(self._now_ns(), len(self.events), self.call, src, kind, data))
+
+    def listen(self, listener: Callable[[TraceEvent], None]) -> Callable[[], None]:
+        """Call ``listener`` with every further event.
+
+        Returns:
+            A function that ends it.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _append(self, event: TraceEvent) -> TraceEvent:
+        self.events.append(event)
+        for listener in tuple(self._listeners):
+            listener(event)
+        return event
