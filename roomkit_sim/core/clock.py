@@ -1,7 +1,8 @@
 """The one place where the runtime reads a clock.
 
-Whatever needs the time calls :func:`now` or :func:`monotonic_ns`. Both ask the clock of the current context, which is the
-machine's clock unless somebody chose another with :func:`use_clock`; a simulated world does, so that timestamps follow its time.
+Whatever needs the time calls :func:`now` or :func:`monotonic_ns`. Both ask the clock of the current context, which is
+the machine's clock unless somebody chose another with :func:`use_clock`; a simulated world does, so that timestamps
+follow its time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one place where the runtime makes identifiers.
 
-:func:`new_id` gives random ids unless the context chose another source with :func:`use_ids`; a simulated world chooses a
-seeded one, so that the same seed gives the same ids.
+:func:`new_id` gives random ids unless the context chose another source with :func:`use_ids`; a simulated world chooses
+a seeded one, so that the same seed gives the same ids.
 """
 
 from __future__ import annotations
