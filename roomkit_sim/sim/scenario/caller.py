@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from roomkit_sim.sim.scenario.strict import Strict
 
@@ -55,6 +55,7 @@ class HangUp(Strict):
     Args:
         after_ms: Milliseconds to wait first.
         on: Hang up the moment that this trace event happens, such as ``runtime.handoff_decided``.
+        within_ms: Give up waiting for ``on`` after this long; the scenario is then invalid.
     """
 
     after_ms: int = Field(default=0, ge=0)
@@ -62,8 +63,38 @@ class HangUp(Strict):
     within_ms: int = Field(default=30_000, gt=0)
 
 
-Step = Say | Wait | HangUp
-_STEPS: dict[str, type[Say | Wait | HangUp]] = {"say": Say, "wait": Wait, "hang_up": HangUp}
+_STEP_NAMES: dict[type, str] = {Say: "say", Wait: "wait", HangUp: "hang_up"}
+
+
+def _step_name(value: Any) -> str | None:
+    """``{"say": {...}}`` and ``"hang_up"`` name their step; a model is one already."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return str(next(iter(value))) if len(value) == 1 else None
+    return _STEP_NAMES.get(type(value))
+
+
+def _step_settings(value: Any) -> Any:
+    if isinstance(value, str):
+        return {}
+    if isinstance(value, dict):
+        settings = next(iter(value.values()))
+        return {} if settings is None else settings
+    return value
+
+
+_unwrap = BeforeValidator(_step_settings)
+Step = Annotated[
+    Annotated[Say, _unwrap, Tag("say")]
+    | Annotated[Wait, _unwrap, Tag("wait")]
+    | Annotated[HangUp, _unwrap, Tag("hang_up")],
+    Discriminator(
+        _step_name,
+        custom_error_type="unknown_step",
+        custom_error_message="a step is 'hang_up', or one of 'say', 'wait', 'hang_up' with its settings",
+    ),
+]
 
 
 class Caller(Strict):
@@ -82,23 +113,3 @@ class Caller(Strict):
     pitch: int = Field(default=50, ge=0, le=99)
     sample_rate_hz: Literal[8000, 16000, 24000] = 16000
     script: tuple[Step, ...] = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _parse_steps(cls, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("script"), list | tuple):
-            return {**value, "script": tuple(_parse_step(step) for step in value["script"])}
-        return value
-
-
-def _parse_step(step: Any) -> Any:
-    if step == "hang_up":
-        return HangUp()
-    if isinstance(step, dict) and len(step) == 1:
-        ((name, body),) = step.items()
-        if name in _STEPS:
-            return _STEPS[name].model_validate({} if body is None else body)
-        raise ValueError(f"unknown step {name!r}: expected one of {', '.join(_STEPS)}")
-    if isinstance(step, Say | Wait | HangUp):
-        return step
-    raise ValueError(f"a step is 'hang_up' or one of {', '.join(_STEPS)} with its settings; got {step!r}")

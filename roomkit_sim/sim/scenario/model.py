@@ -112,6 +112,10 @@ class Scenario(Strict):
             return {**rest, "calls": ({"caller": value["caller"], "expect": value.get("expect") or {}},)}
         return value
 
+    @classmethod
+    def _shorthands(cls) -> tuple[str, ...]:
+        return ("caller", "expect")
+
     @field_validator("app")
     @classmethod
     def _names_a_function(cls, value: str) -> str:
