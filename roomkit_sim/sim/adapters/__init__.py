@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""How an application under test is observed: one adapter a framework, roomkit_sim first."""

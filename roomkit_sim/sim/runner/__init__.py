@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Plays plans: builds the world, the server, the lines and the callers, and closes the records."""

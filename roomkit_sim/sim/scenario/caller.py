@@ -19,11 +19,13 @@ class Say(Strict):
         id: The utterance's name, to which the rules of the mind refer (``hears``).
         text: What is said. Needed without ``file``; with it, the transcript that the server reports.
         file: A WAV or FLAC file, relative to the scenario file.
+        known: Whether the server knows this utterance. Speech that it does not know must be heard as ``unknown``.
     """
 
     id: str
     text: str = ""
     file: Path | None = None
+    known: bool = True
 
     @model_validator(mode="after")
     def _has_sound(self) -> Say:

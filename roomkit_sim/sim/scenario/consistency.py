@@ -61,14 +61,14 @@ def _script(scenario: Scenario, call: Call, at: Location) -> Iterator[Problem]:
             if step.id == UNKNOWN_UTTERANCE:
                 yield Problem((*at, index), "'unknown' means speech that nobody knows: choose another id")
             other = utterances[step.id]
-            if (other.text, other.file) != (step.text, step.file):
+            if other != step:
                 yield Problem((*at, index), f"utterance {step.id!r} is also something else: give it an id of its own")
 
 
 def _mind(scenario: Scenario) -> Iterator[Problem]:
     if not scenario.mind:
         yield Problem((), "the scenario has no 'mind': say what the provider's personas do")
-    known = [*scenario.utterances(), UNKNOWN_UTTERANCE]
+    known = _hearable(scenario)
     for name, persona in scenario.mind.items():
         for index, rule in enumerate(persona.rules):
             if rule.hears is not None and rule.hears not in known:
@@ -85,13 +85,17 @@ def _expectation(scenario: Scenario, call: Call, at: Location) -> Iterator[Probl
         yield from _known_agent(handoff.from_, agents, (*at, "handoffs", index, "from"))
         if handoff.accepted:
             yield from _known_agent(handoff.to, agents, (*at, "handoffs", index, "to"))
-    known = [*scenario.utterances(), UNKNOWN_UTTERANCE]
+    known = _hearable(scenario)
     for index, utterance in enumerate(expect.heard or ()):
         if utterance not in known:
             yield Problem((*at, "heard", index), f"no caller says {utterance!r}: {nearest(utterance, known)}")
     for code, reason in expect.waive.items():
         if not reason.strip():
             yield Problem((*at, "waive", code), "a waiver needs its reason")
+
+
+def _hearable(scenario: Scenario) -> list[str]:
+    return [*(id for id, say in scenario.utterances().items() if say.known), UNKNOWN_UTTERANCE]
 
 
 def _known_agent(agent: str, agents: Iterable[str], at: Location) -> Iterator[Problem]:
