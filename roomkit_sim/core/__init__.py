@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""The kit and what it is made of: hooks, locks, routing of events, the way in."""

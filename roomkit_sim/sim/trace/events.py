@@ -13,7 +13,7 @@ __all__ = ["SCHEMA_VERSION", "Json", "Source", "TraceEvent", "sources"]
 
 SCHEMA_VERSION = 1
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """What may stand in an event: plain JSON types, so that an event means the same in every process and file."""
 
 Source = Literal["caller", "line", "wire", "server", "runtime", "world"]

@@ -1,0 +1,77 @@
+"""What every channel must be able to do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from roomkit_sim.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.delivery import InboundMessage
+from roomkit_sim.models.enums import ChannelCategory, ChannelDirection, ChannelType
+from roomkit_sim.models.event import EventSource, RoomEvent
+
+if TYPE_CHECKING:
+    from roomkit_sim.core.framework import RoomKit
+
+__all__ = ["Channel"]
+
+
+class Channel(ABC):
+    """Something that takes part in rooms: a way to people, or an intelligence.
+
+    Args:
+        channel_id: Its id, unique in a kit.
+    """
+
+    channel_type: ChannelType = ChannelType.SYSTEM
+    category: ChannelCategory = ChannelCategory.TRANSPORT
+    direction: ChannelDirection = ChannelDirection.BIDIRECTIONAL
+
+    def __init__(self, channel_id: str) -> None:
+        self.channel_id = channel_id
+        self._kit: RoomKit | None = None
+
+    @property
+    def kit(self) -> RoomKit | None:
+        """The kit with which the channel is registered."""
+        return self._kit
+
+    def on_registered(self, kit: RoomKit) -> None:
+        """Called by :meth:`RoomKit.register_channel`. Extensions call ``super()``."""
+        self._kit = kit
+
+    def capabilities(self) -> ChannelCapabilities:
+        """What the channel can carry."""
+        return ChannelCapabilities()
+
+    async def handle_inbound(self, message: InboundMessage, context: RoomContext) -> RoomEvent:
+        """Make an event of what came from outside."""
+        return RoomEvent(
+            room_id=context.room.id,
+            type=message.event_type,
+            source=EventSource(
+                channel_id=self.channel_id,
+                channel_type=self.channel_type,
+                participant_id=message.sender_id,
+                external_id=message.external_id,
+            ),
+            content=message.content,
+            idempotency_key=message.idempotency_key,
+            metadata=dict(message.metadata),
+        )
+
+    @abstractmethod
+    async def deliver(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        """Bring an event to the people behind the channel."""
+
+    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        """React to an event of the room; intelligences answer here."""
+        return ChannelOutput.empty()
+
+    async def close(self) -> None:  # noqa: B027 - optional
+        """Release what the channel holds."""
+
+    def info(self) -> dict[str, Any]:
+        """What may be told about the channel."""
+        return {"channel_id": self.channel_id, "type": str(self.channel_type), "category": str(self.category)}

@@ -1,0 +1,93 @@
+"""Channels come into rooms, leave them, and change what they may do there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from roomkit_sim.core.timeline import Timeline
+from roomkit_sim.errors import ChannelNotFoundError, ChannelNotRegisteredError
+from roomkit_sim.models.channel import ChannelBinding
+from roomkit_sim.models.enums import EventStatus, EventType, HookTrigger
+from roomkit_sim.models.event import EventSource, RoomEvent, SystemContent
+
+if TYPE_CHECKING:
+    from roomkit_sim.core.framework import RoomKit
+
+__all__ = ["Attachment"]
+
+
+class Attachment:
+    """Keeps the bindings of rooms.
+
+    Args:
+        kit: The kit.
+        timeline: Where changes are noted.
+    """
+
+    def __init__(self, kit: RoomKit, timeline: Timeline) -> None:
+        self._kit = kit
+        self._timeline = timeline
+
+    async def attach(self, room_id: str, channel_id: str, settings: dict[str, Any]) -> ChannelBinding:
+        """Bind a channel; what is not said comes from the channel itself."""
+        await self._kit.get_room(room_id)
+        channel = self._kit.channels.get(channel_id)
+        if channel is None:
+            raise ChannelNotRegisteredError(
+                f"no channel {channel_id!r} is registered: call register_channel() before attach_channel()"
+            )
+        own = {"channel_type": channel.channel_type, "category": channel.category, "direction": channel.direction}
+        said = {key: value for key, value in settings.items() if value is not None}
+        binding = ChannelBinding.model_validate(
+            {"channel_id": channel_id, "room_id": room_id, "capabilities": channel.capabilities(), **own, **said}
+        )
+        async with self._kit.lock_manager.locked(room_id):
+            await self._kit.store.add_binding(binding)
+        await self._note(binding, EventType.CHANNEL_ATTACHED, HookTrigger.ON_CHANNEL_ATTACHED)
+        await self._kit.emit_framework_event("room_channel_attached", room_id=room_id, channel_id=channel_id)
+        return binding
+
+    async def detach(self, room_id: str, channel_id: str) -> bool:
+        """Unbind a channel."""
+        async with self._kit.lock_manager.locked(room_id):
+            binding = await self._kit.store.get_binding(room_id, channel_id)
+            if binding is None:
+                return False
+            await self._kit.store.remove_binding(room_id, channel_id)
+        await self._note(binding, EventType.CHANNEL_DETACHED, HookTrigger.ON_CHANNEL_DETACHED)
+        await self._kit.emit_framework_event("room_channel_detached", room_id=room_id, channel_id=channel_id)
+        return True
+
+    async def change(
+        self, room_id: str, channel_id: str, trigger: HookTrigger | None, **changes: Any
+    ) -> ChannelBinding:
+        """Change a binding.
+
+        Raises:
+            ChannelNotFoundError: The channel is not in the room.
+        """
+        async with self._kit.lock_manager.locked(room_id):
+            binding = await self._kit.store.get_binding(room_id, channel_id)
+            if binding is None:
+                raise ChannelNotFoundError(f"channel {channel_id!r} is not attached to room {room_id!r}")
+            changed = binding.model_copy(update=changes)
+            await self._kit.store.update_binding(changed)
+        if trigger is not None:
+            kind = EventType.CHANNEL_MUTED if changed.muted else EventType.CHANNEL_UNMUTED
+            await self._note(changed, kind, trigger)
+        return changed
+
+    async def _note(self, binding: ChannelBinding, kind: EventType, trigger: HookTrigger) -> None:
+        """Enter the change into the timeline, where no one is shown it, and run its hooks."""
+        event = RoomEvent(
+            room_id=binding.room_id,
+            type=kind,
+            source=EventSource(channel_id=binding.channel_id, channel_type=binding.channel_type),
+            content=SystemContent(body=kind.value, data={"channel_id": binding.channel_id}),
+            status=EventStatus.DELIVERED,
+            visibility="internal",
+        )
+        async with self._kit.lock_manager.locked(binding.room_id):
+            stored = await self._kit.store.add_event_auto_index(binding.room_id, event)
+        context = await self._timeline.context(binding.room_id)
+        await self._kit.hook_engine.run_async_hooks(binding.room_id, trigger, stored, context)

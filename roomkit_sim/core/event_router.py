@@ -1,0 +1,135 @@
+"""Who in a room gets an event, and what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from roomkit_sim.channels.base import Channel
+from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import Access, ChannelCategory, ChannelDirection
+from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.task import Observation, Task
+
+__all__ = ["ALWAYS_PROCESS", "INTERNAL", "ROUTED_TO", "Broadcast", "EventRouter", "receives", "sees"]
+
+ROUTED_TO = "_routed_to"
+"""Event metadata: the one intelligence that answers; no other reacts."""
+ALWAYS_PROCESS = "_always_process"
+"""Event metadata: intelligences that see the event besides the one that it is routed to."""
+INTERNAL = "_orchestration_internal"
+"""Event metadata: a notice of the orchestration, which no intelligence reacts to."""
+
+_MAY_RECEIVE = frozenset({Access.READ_WRITE, Access.READ_ONLY})
+_MAY_SEND = frozenset({Access.READ_WRITE, Access.WRITE_ONLY})
+
+
+def may_send(binding: ChannelBinding | None) -> bool:
+    """Whether what comes from this binding is broadcast; a source that is no channel of the room may."""
+    return binding is None or (binding.access in _MAY_SEND and not binding.muted)
+
+
+def sees(visibility: str, binding: ChannelBinding) -> bool:
+    """Whether ``visibility`` includes a binding: all, none, transport, intelligence, or channel ids with commas."""
+    match visibility:
+        case "all":
+            return True
+        case "none":
+            return False
+        case "transport":
+            return binding.category is ChannelCategory.TRANSPORT
+        case "intelligence":
+            return binding.category is ChannelCategory.INTELLIGENCE
+        case _:
+            return binding.channel_id in (part.strip() for part in visibility.split(","))
+
+
+def receives(event: RoomEvent, binding: ChannelBinding) -> bool:
+    """Whether a binding of the room gets an event."""
+    return (
+        binding.channel_id != event.source.channel_id
+        and binding.access in _MAY_RECEIVE
+        and binding.direction is not ChannelDirection.INBOUND
+        and sees(event.visibility, binding)
+        and _is_routed_to(event, binding)
+    )
+
+
+def _is_routed_to(event: RoomEvent, binding: ChannelBinding) -> bool:
+    if binding.category is not ChannelCategory.INTELLIGENCE:
+        return True
+    if event.metadata.get(INTERNAL):
+        return False
+    routed_to = event.metadata.get(ROUTED_TO)
+    return routed_to is None or binding.channel_id == routed_to or binding.channel_id in _always(event)
+
+
+def _always(event: RoomEvent) -> list[str]:
+    always = event.metadata.get(ALWAYS_PROCESS)
+    return always if isinstance(always, list) else []
+
+
+@dataclass
+class Broadcast:
+    """What came back from a broadcast."""
+
+    replies: list[RoomEvent] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    delivered_to: list[str] = field(default_factory=list)
+
+    def take(self, output: ChannelOutput, binding: ChannelBinding) -> None:
+        """Add what one channel answered; a muted one may notice and propose, but not speak."""
+        self.tasks += output.tasks
+        self.observations += output.observations
+        if not binding.muted:
+            self.replies += output.response_events
+
+
+class EventRouter:
+    """Brings events to the channels of a room.
+
+    Args:
+        channels: The registered channels by id.
+    """
+
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
+        self._channels = channels
+
+    async def broadcast(
+        self,
+        event: RoomEvent,
+        context: RoomContext,
+        *,
+        wanted: Callable[[ChannelBinding], bool] = lambda binding: True,
+    ) -> Broadcast:
+        """Bring an event to every channel that gets it: all at once, results in the order of the bindings.
+
+        Args:
+            event: The event, with its routing metadata.
+            context: The room and its bindings.
+            wanted: A further condition on bindings.
+        """
+        result = Broadcast()
+        if not may_send(context.get_binding(event.source.channel_id)):
+            return result
+        targets = [b for b in context.bindings if receives(event, b) and wanted(b) and b.channel_id in self._channels]
+        outputs = await asyncio.gather(*(self._one(event, b, context) for b in targets), return_exceptions=True)
+        for binding, output in zip(targets, outputs, strict=True):
+            if isinstance(output, Exception):
+                result.errors[binding.channel_id] = output
+            elif isinstance(output, BaseException):
+                raise output
+            else:
+                result.delivered_to.append(binding.channel_id)
+                result.take(output, binding)
+        return result
+
+    async def _one(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        channel = self._channels[binding.channel_id]
+        if binding.category is ChannelCategory.TRANSPORT:
+            await channel.deliver(event, binding, context)
+        return await channel.on_event(event, binding, context)

@@ -1,0 +1,391 @@
+"""The kit: rooms, channels, hooks and messages behind one object."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from roomkit_sim.channels.base import Channel
+from roomkit_sim.core import observers
+from roomkit_sim.core.attachment import Attachment
+from roomkit_sim.core.event_router import EventRouter
+from roomkit_sim.core.hooks import FailureDecision, HookEngine, HookFailure, HookRegistration
+from roomkit_sim.core.inbound import InboundPath
+from roomkit_sim.core.inbound_router import DefaultInboundRoomRouter, InboundRoomRouter
+from roomkit_sim.core.locks import InMemoryLockManager, RoomLockManager
+from roomkit_sim.core.tasks import BackgroundTasks
+from roomkit_sim.core.timeline import Aftermath, Timeline
+from roomkit_sim.errors import (
+    ChannelNotFoundError,
+    ChannelNotRegisteredError,
+    ConfigurationError,
+    RoomError,
+    RoomNotFoundError,
+)
+from roomkit_sim.identity.base import IdentityResolver
+from roomkit_sim.models.channel import ChannelBinding
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.delivery import InboundMessage, InboundResult
+from roomkit_sim.models.enums import (
+    Access,
+    ChannelCategory,
+    ChannelDirection,
+    ChannelType,
+    EventType,
+    HookExecution,
+    HookTrigger,
+    RoomStatus,
+)
+from roomkit_sim.models.event import EventContent, EventSource, RoomEvent
+from roomkit_sim.models.framework_event import FrameworkEvent
+from roomkit_sim.models.room import Room
+from roomkit_sim.store.base import ConversationStore
+from roomkit_sim.store.memory import InMemoryStore
+
+__all__ = ["ChannelNotFoundError", "ChannelNotRegisteredError", "RoomKit", "RoomNotFoundError"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class RoomKit:
+    """Rooms in which channels meet.
+
+    Args:
+        store: Where conversations are kept; in memory when absent.
+        identity_resolver: Finds out who writes.
+        inbound_router: Chooses the room of an inbound message that names none.
+        lock_manager: The locks of rooms; in this process when absent.
+        max_chain_depth: Replies to replies beyond this depth are blocked.
+        identity_timeout: Seconds for the identity resolver.
+        process_timeout: Seconds that a message may wait for its room and run the hooks before its broadcast.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ConversationStore | None = None,
+        identity_resolver: IdentityResolver | None = None,
+        inbound_router: InboundRoomRouter | None = None,
+        lock_manager: RoomLockManager | None = None,
+        max_chain_depth: int = 5,
+        identity_timeout: float = 10.0,
+        process_timeout: float = 30.0,
+    ) -> None:
+        self.store = store or InMemoryStore()
+        self.lock_manager = lock_manager or InMemoryLockManager()
+        self.channels: dict[str, Channel] = {}
+        self.hook_engine = HookEngine(self._report_hook_failure)
+        self.background = BackgroundTasks(self.report_error)
+        self._handlers: dict[str, list[Callable[[FrameworkEvent], Any]]] = {}
+        self._timeline = Timeline(self, self.store, self.hook_engine, EventRouter(self.channels), max_chain_depth)
+        self._attachment = Attachment(self, self._timeline)
+        self._inbound = InboundPath(
+            self,
+            self._timeline,
+            inbound_router or DefaultInboundRoomRouter(self.store),
+            identity_resolver,
+            identity_timeout,
+            process_timeout,
+        )
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the channels and the store. Closing again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for channel in list(self.channels.values()):
+            try:
+                await channel.close()
+            except Exception as error:
+                await self.report_error(f"closing channel {channel.channel_id}", error, channel_id=channel.channel_id)
+        await self.background.cancel_all()
+        await self.store.close()
+
+    # Rooms
+
+    async def create_room(self, room_id: str | None = None, metadata: dict[str, Any] | None = None) -> Room:
+        """Make a room.
+
+        Raises:
+            RoomError: A room of this id is there already; making it anew would lose its conversation.
+        """
+        if room_id is not None and await self.store.get_room(room_id) is not None:
+            raise RoomError(f"room {room_id!r} exists already: use get_room(), or choose another id")
+        room = (
+            Room(metadata=dict(metadata or {})) if room_id is None else Room(id=room_id, metadata=dict(metadata or {}))
+        )
+        await self.store.create_room(room)
+        event = self._system_event(room.id, "Room created")
+        await self.hook_engine.run_async_hooks(room.id, HookTrigger.ON_ROOM_CREATED, event, RoomContext(room=room))
+        await self.emit_framework_event("room_created", room_id=room.id)
+        return room
+
+    async def get_room(self, room_id: str) -> Room:
+        """The room.
+
+        Raises:
+            RoomNotFoundError: There is none of this id.
+        """
+        room = await self.store.get_room(room_id)
+        if room is None:
+            raise RoomNotFoundError(f"no room {room_id!r}: create it with create_room() first")
+        return room
+
+    async def close_room(self, room_id: str) -> Room:
+        """Close a room: it keeps its conversation and answers no more."""
+        async with self.lock_manager.locked(room_id):
+            room = await self.get_room(room_id)
+            closed = room.model_copy(update={"status": RoomStatus.CLOSED})
+            await self.store.update_room(closed)
+        event = self._system_event(room_id, "Room closed")
+        await self.hook_engine.run_async_hooks(room_id, HookTrigger.ON_ROOM_CLOSED, event, RoomContext(room=closed))
+        await self.emit_framework_event("room_closed", room_id=room_id)
+        self.hook_engine.forget_room(room_id)
+        return closed
+
+    # Channels
+
+    def register_channel(self, channel: Channel) -> None:
+        """Make a channel known to the kit.
+
+        Raises:
+            ConfigurationError: Another channel of this id is registered; replacing it would cut off its sessions.
+        """
+        known = self.channels.get(channel.channel_id)
+        if known is not None and known is not channel:
+            raise ConfigurationError(
+                f"a channel {channel.channel_id!r} is registered already: give the new one another id, or call "
+                f"unregister_channel() first"
+            )
+        self.channels[channel.channel_id] = channel
+        channel.on_registered(self)
+
+    def unregister_channel(self, channel_id: str) -> None:
+        """Forget a channel; its bindings stay in the store and reach nobody."""
+        self.channels.pop(channel_id, None)
+
+    async def attach_channel(
+        self,
+        room_id: str,
+        channel_id: str,
+        channel_type: ChannelType | None = None,
+        category: ChannelCategory | None = None,
+        access: Access = Access.READ_WRITE,
+        visibility: str = "all",
+        **binding: Any,
+    ) -> ChannelBinding:
+        """Bring a channel into a room. Type and category are the channel's own when absent.
+
+        Raises:
+            RoomNotFoundError: There is no such room.
+            ChannelNotRegisteredError: There is no such channel.
+        """
+        return await self._attachment.attach(
+            room_id,
+            channel_id,
+            {"channel_type": channel_type, "category": category, "access": access, "visibility": visibility, **binding},
+        )
+
+    async def detach_channel(self, room_id: str, channel_id: str) -> bool:
+        """Take a channel out of a room; tells whether it was in it."""
+        return await self._attachment.detach(room_id, channel_id)
+
+    async def mute(self, room_id: str, channel_id: str) -> ChannelBinding:
+        """Let a channel listen and not speak."""
+        return await self._attachment.change(room_id, channel_id, HookTrigger.ON_CHANNEL_MUTED, muted=True)
+
+    async def unmute(self, room_id: str, channel_id: str) -> ChannelBinding:
+        """Let a muted channel speak again."""
+        return await self._attachment.change(room_id, channel_id, HookTrigger.ON_CHANNEL_UNMUTED, muted=False)
+
+    async def set_access(self, room_id: str, channel_id: str, access: Access) -> ChannelBinding:
+        """Change what a channel may do in a room."""
+        return await self._attachment.change(room_id, channel_id, None, access=access)
+
+    async def set_visibility(self, room_id: str, channel_id: str, visibility: str) -> ChannelBinding:
+        """Change who sees what a channel says."""
+        return await self._attachment.change(room_id, channel_id, None, visibility=visibility)
+
+    # Messages
+
+    async def process_inbound(self, message: InboundMessage, *, room_id: str | None = None) -> InboundResult:
+        """Take a message from outside through hooks, storage and broadcast.
+
+        Raises:
+            ChannelNotRegisteredError: The message's channel is not registered.
+        """
+        return await self._inbound.process(message, room_id)
+
+    async def send_event(
+        self,
+        room_id: str,
+        channel_id: str,
+        content: EventContent,
+        event_type: EventType = EventType.MESSAGE,
+        chain_depth: int = 0,
+        participant_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+        visibility: str = "all",
+        provider: str | None = None,
+        response_visibility: str | None = None,
+    ) -> RoomEvent:
+        """Post an event in the name of a channel. It is stored and broadcast; no agent answers it.
+
+        Raises:
+            ChannelNotFoundError: The channel is not attached to the room.
+            RoomError: The room is closed.
+        """
+        aftermath = Aftermath()
+        async with self.lock_manager.locked(room_id):
+            room = await self.get_room(room_id)
+            if room.status is RoomStatus.CLOSED:
+                raise RoomError(f"room {room_id!r} is closed: nothing can be posted to it")
+            binding = await self.store.get_binding(room_id, channel_id)
+            if binding is None:
+                raise ChannelNotFoundError(
+                    f"channel {channel_id!r} is not attached to room {room_id!r}: call attach_channel() first"
+                )
+            event = RoomEvent(
+                room_id=room_id,
+                type=event_type,
+                source=EventSource(
+                    channel_id=channel_id,
+                    channel_type=binding.channel_type,
+                    direction=ChannelDirection.OUTBOUND,
+                    participant_id=participant_id,
+                    provider=provider,
+                ),
+                content=content,
+                chain_depth=chain_depth,
+                visibility=visibility,
+                response_visibility=response_visibility,
+                metadata=dict(metadata or {}),
+            )
+            stored = await self._timeline.post(event, aftermath)
+        await self._timeline.settle(room_id, aftermath)
+        return stored
+
+    # Hooks and events
+
+    def hook(
+        self,
+        trigger: HookTrigger,
+        execution: HookExecution = HookExecution.SYNC,
+        priority: int = 0,
+        name: str = "",
+        timeout: float = 30.0,
+        channel_types: set[ChannelType] | None = None,
+        channel_ids: set[str] | None = None,
+        directions: set[ChannelDirection] | None = None,
+        on_failure: FailureDecision | None = None,
+    ) -> Callable[[Function], Function]:
+        """Register a hook for all rooms (see :mod:`roomkit_sim.core.hooks`)."""
+
+        def register(function: Function) -> Function:
+            self.hook_engine.register(
+                HookRegistration(
+                    trigger,
+                    function,
+                    execution,
+                    priority,
+                    name,
+                    timeout,
+                    frozenset(channel_types) if channel_types is not None else None,
+                    frozenset(channel_ids) if channel_ids is not None else None,
+                    frozenset(directions) if directions is not None else None,
+                    on_failure,
+                )
+            )
+            return function
+
+        return register
+
+    def add_room_hook(
+        self,
+        room_id: str,
+        trigger: HookTrigger,
+        execution: HookExecution,
+        fn: Callable[..., Awaitable[Any]],
+        priority: int = 0,
+        name: str = "",
+    ) -> None:
+        """Register a hook for one room."""
+        self.hook_engine.add_room_hook(room_id, HookRegistration(trigger, fn, execution, priority, name))
+
+    def remove_room_hook(self, room_id: str, name: str) -> bool:
+        """Remove the hooks of one room that have this name; tells whether there was one."""
+        return self.hook_engine.remove_room_hook(room_id, name)
+
+    def on(self, event_type: str) -> Callable[[Function], Function]:
+        """Register a handler of framework events; ``"*"`` is all of them."""
+
+        def register(function: Function) -> Function:
+            self._handlers.setdefault(event_type, []).append(function)
+            return function
+
+        return register
+
+    async def emit_framework_event(
+        self,
+        event_type: str,
+        *,
+        room_id: str | None = None,
+        channel_id: str | None = None,
+        session_id: str | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """Tell observers and handlers what the framework did. A handler that fails stops nobody."""
+        event = FrameworkEvent(
+            type=event_type, room_id=room_id, channel_id=channel_id, session_id=session_id, data=dict(data or {})
+        )
+        observers.notify(event)
+        for handler in (*self._handlers.get(event_type, ()), *self._handlers.get("*", ())):
+            try:
+                result = handler(event)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                observers.notify(_error_event(f"handler of {event_type}", error, room_id, channel_id))
+
+    async def report_error(
+        self, where: str, error: BaseException, *, room_id: str | None = None, channel_id: str | None = None
+    ) -> None:
+        """Report a failure that nobody awaits: an ``error`` framework event, and the ON_ERROR hooks of the room."""
+        event = _error_event(where, error, room_id, channel_id)
+        await self.emit_framework_event("error", room_id=room_id, channel_id=channel_id, data=event.data)
+        room = await self.store.get_room(room_id) if room_id is not None else None
+        if room is not None:
+            notice = self._system_event(room.id, f"{where} failed", metadata=event.data)
+            await self.hook_engine.run_async_hooks(room.id, HookTrigger.ON_ERROR, notice, RoomContext(room=room))
+
+    async def _report_hook_failure(self, trigger: HookTrigger, failure: HookFailure) -> None:
+        event = _error_event(f"hook {failure.hook} ({trigger})", failure.error, None, None)
+        await self.emit_framework_event("error", data=event.data)
+
+    def _system_event(self, room_id: str, body: str, metadata: dict[str, Any] | None = None) -> RoomEvent:
+        from roomkit_sim.models.event import SystemContent
+
+        return RoomEvent(
+            room_id=room_id,
+            type=EventType.SYSTEM,
+            source=EventSource(channel_id="system", channel_type=ChannelType.SYSTEM),
+            content=SystemContent(body=body),
+            visibility="internal",
+            metadata=metadata or {},
+        )
+
+
+def _error_event(where: str, error: BaseException, room_id: str | None, channel_id: str | None) -> FrameworkEvent:
+    data = {"where": where, "message": str(error) or type(error).__name__, "exception": type(error).__name__}
+    return FrameworkEvent(type="error", room_id=room_id, channel_id=channel_id, data=data)

@@ -1,0 +1,193 @@
+"""Hooks: functions of the application that run at named moments.
+
+Sync hooks run one after the other by ascending priority, global ones before a room's own at a tie; each sees the event
+as changed so far, and the first that blocks ends the run. A sync hook that raises, takes too long or returns something
+else is reported and skipped, unless it was registered with ``on_failure``, which then decides in its place. Async hooks
+run all at once; their failures are reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import ChannelDirection, ChannelType, HookExecution, HookTrigger
+from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.hook import HookResult, InjectedEvent
+from roomkit_sim.models.task import Observation, Task
+
+__all__ = ["HookEngine", "HookFailure", "HookRegistration", "SyncHooksOutcome"]
+
+HookFunction: TypeAlias = Callable[[Any, RoomContext], Awaitable[Any]]
+FailureDecision: TypeAlias = Callable[[Any, RoomContext, BaseException], HookResult]
+
+
+@dataclass(frozen=True, eq=False)
+class HookRegistration:
+    """One hook.
+
+    Args:
+        trigger: When it runs.
+        function: ``async (event, context) -> HookResult`` (the result matters for sync hooks only).
+        execution: Sync or async.
+        priority: Ascending.
+        name: For reports; the function's own name when empty.
+        timeout: Seconds.
+        channel_types: Only events of these types of channel.
+        channel_ids: Only events of these channels.
+        directions: Only events of these directions.
+        on_failure: Sync hooks only: decides when the hook raises or times out.
+    """
+
+    trigger: HookTrigger
+    function: HookFunction
+    execution: HookExecution = HookExecution.SYNC
+    priority: int = 0
+    name: str = ""
+    timeout: float = 30.0
+    channel_types: frozenset[ChannelType] | None = None
+    channel_ids: frozenset[str] | None = None
+    directions: frozenset[ChannelDirection] | None = None
+    on_failure: FailureDecision | None = None
+
+    @property
+    def label(self) -> str:
+        """What reports call it."""
+        return self.name or getattr(self.function, "__name__", "hook")
+
+    def wants(self, event: Any) -> bool:
+        """Whether the filters let ``event`` pass; what is not a room event has nothing to filter by."""
+        if not isinstance(event, RoomEvent):
+            return True
+        source = event.source
+        return (
+            (self.channel_types is None or source.channel_type in self.channel_types)
+            and (self.channel_ids is None or source.channel_id in self.channel_ids)
+            and (self.directions is None or source.direction in self.directions)
+        )
+
+
+@dataclass(frozen=True)
+class HookFailure:
+    """A hook that did not do its work."""
+
+    hook: str
+    error: BaseException
+
+
+@dataclass
+class SyncHooksOutcome:
+    """What the sync hooks of one moment decided together."""
+
+    event: Any
+    allowed: bool = True
+    blocked_by: str | None = None
+    reason: str | None = None
+    injected_events: list[InjectedEvent] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
+    failures: list[HookFailure] = field(default_factory=list)
+
+    def take(self, result: HookResult, hook: str) -> None:
+        """Add what one hook answered."""
+        self.injected_events += result.injected_events
+        self.tasks += result.tasks
+        self.observations += result.observations
+        if result.action == "block":
+            self.allowed, self.blocked_by, self.reason = False, hook, result.reason
+        elif result.action == "modify":
+            self.event = result.event
+
+
+class HookEngine:
+    """Keeps the hooks and runs them.
+
+    Args:
+        on_failure: Told every failure: the trigger, the hook's name and the exception.
+    """
+
+    def __init__(self, on_failure: Callable[[HookTrigger, HookFailure], Awaitable[None]] | None = None) -> None:
+        self._global: list[HookRegistration] = []
+        self._rooms: dict[str, list[HookRegistration]] = {}
+        self._on_failure = on_failure
+
+    def register(self, hook: HookRegistration) -> None:
+        """Add a hook for all rooms."""
+        self._global.append(hook)
+
+    def unregister(self, hook: HookRegistration) -> None:
+        """Remove a hook of all rooms; nothing happens if it is not there."""
+        if hook in self._global:
+            self._global.remove(hook)
+
+    def add_room_hook(self, room_id: str, hook: HookRegistration) -> None:
+        """Add a hook for one room."""
+        self._rooms.setdefault(room_id, []).append(hook)
+
+    def remove_room_hook(self, room_id: str, name: str) -> bool:
+        """Remove the hooks of one room that have this name; tells whether there was one."""
+        hooks = self._rooms.get(room_id, [])
+        kept = [hook for hook in hooks if hook.label != name]
+        self._rooms[room_id] = kept
+        if not kept:
+            self._rooms.pop(room_id)
+        return len(kept) < len(hooks)
+
+    def forget_room(self, room_id: str) -> None:
+        """Drop all hooks of a room."""
+        self._rooms.pop(room_id, None)
+
+    def hooks_for(self, room_id: str, trigger: HookTrigger) -> list[HookRegistration]:
+        """The hooks of a moment in a room, in the order in which sync hooks run."""
+        hooks: Iterable[HookRegistration] = (*self._global, *self._rooms.get(room_id, ()))
+        return sorted((hook for hook in hooks if hook.trigger == trigger), key=lambda hook: hook.priority)
+
+    async def run_sync_hooks(
+        self, room_id: str, trigger: HookTrigger, event: Any, context: RoomContext
+    ) -> SyncHooksOutcome:
+        """Run the sync hooks one after the other."""
+        outcome = SyncHooksOutcome(event)
+        for hook in self.hooks_for(room_id, trigger):
+            if hook.execution is not HookExecution.SYNC or not hook.wants(outcome.event):
+                continue
+            result = await self._run_sync(hook, outcome, context)
+            if result is not None:
+                outcome.take(result, hook.label)
+            if not outcome.allowed:
+                break
+        return outcome
+
+    async def run_async_hooks(self, room_id: str, trigger: HookTrigger, event: Any, context: RoomContext) -> None:
+        """Run all hooks of the moment at once, those registered as sync too; they observe only."""
+        hooks = [hook for hook in self.hooks_for(room_id, trigger) if hook.wants(event)]
+        await asyncio.gather(*(self._observe(hook, event, context) for hook in hooks))
+
+    async def _run_sync(
+        self, hook: HookRegistration, outcome: SyncHooksOutcome, context: RoomContext
+    ) -> HookResult | None:
+        try:
+            async with asyncio.timeout(hook.timeout):
+                result = await hook.function(outcome.event, context)
+            if not isinstance(result, HookResult):
+                raise TypeError(f"hook {hook.label!r} must return a HookResult, not {type(result).__name__}")
+            return result
+        except Exception as error:
+            await self._report(hook, error, outcome)
+            return hook.on_failure(outcome.event, context, error) if hook.on_failure else None
+
+    async def _observe(self, hook: HookRegistration, event: Any, context: RoomContext) -> None:
+        try:
+            async with asyncio.timeout(hook.timeout):
+                await hook.function(event, context)
+        except Exception as error:
+            await self._report(hook, error, None)
+
+    async def _report(self, hook: HookRegistration, error: Exception, outcome: SyncHooksOutcome | None) -> None:
+        failure = HookFailure(hook.label, error)
+        if outcome is not None:
+            outcome.failures.append(failure)
+        if self._on_failure is not None:
+            await self._on_failure(hook.trigger, failure)

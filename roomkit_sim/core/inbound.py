@@ -1,0 +1,108 @@
+"""The way of a message from outside into its room."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from roomkit_sim.core.inbound_router import InboundRoomRouter
+from roomkit_sim.core.timeline import Aftermath, Timeline
+from roomkit_sim.errors import ChannelNotRegisteredError, ConfigurationError
+from roomkit_sim.identity.base import IdentityResolver
+from roomkit_sim.models.delivery import InboundMessage, InboundResult
+from roomkit_sim.models.enums import EventStatus, HookTrigger, RoomStatus
+from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.session_event import SessionStartedEvent
+
+if TYPE_CHECKING:
+    from roomkit_sim.core.framework import RoomKit
+
+__all__ = ["InboundPath"]
+
+
+class InboundPath:
+    """Takes messages from outside through hooks, storage and broadcast.
+
+    Args:
+        kit: The kit.
+        timeline: Puts events into rooms.
+        router: Chooses the room of a message that names none.
+        identity_resolver: Finds out who writes.
+        identity_timeout: Seconds for it.
+        process_timeout: Seconds that a message may wait for its room. What has begun to be stored and broadcast is not
+            cut off: a message that is reported as blocked was not delivered.
+    """
+
+    def __init__(
+        self,
+        kit: RoomKit,
+        timeline: Timeline,
+        router: InboundRoomRouter,
+        identity_resolver: IdentityResolver | None,
+        identity_timeout: float,
+        process_timeout: float,
+    ) -> None:
+        self._kit = kit
+        self._timeline = timeline
+        self._router = router
+        self._identity_resolver = identity_resolver
+        self._identity_timeout = identity_timeout
+        self._process_timeout = process_timeout
+
+    async def process(self, message: InboundMessage, room_id: str | None) -> InboundResult:
+        """Process one message; its answers are in the room when this returns."""
+        channel = self._kit.channels.get(message.channel_id)
+        if channel is None:
+            raise ChannelNotRegisteredError(f"no channel {message.channel_id!r} is registered: call register_channel()")
+        try:
+            room_id = room_id or await self._router.route(message) or await self._open_room(message)
+        except ConfigurationError as error:
+            return InboundResult(blocked=True, reason=str(error))
+        if (await self._kit.get_room(room_id)).status is RoomStatus.CLOSED:
+            return InboundResult(blocked=True, reason="room_closed")
+        event = await channel.handle_inbound(message, await self._timeline.context(room_id))
+        event = await self._identified(event, message)
+        return await self._in_the_room(room_id, event)
+
+    async def _in_the_room(self, room_id: str, event: RoomEvent) -> InboundResult:
+        lock = self._kit.lock_manager.locked(room_id)
+        try:
+            async with asyncio.timeout(self._process_timeout):
+                await lock.__aenter__()
+        except TimeoutError:
+            return InboundResult(blocked=True, reason="process_timeout")
+        aftermath = Aftermath()
+        try:
+            if event.idempotency_key and await self._kit.store.check_idempotency(room_id, event.idempotency_key):
+                return InboundResult(blocked=True, reason="duplicate")
+            stored = await self._timeline.process(event, aftermath)
+        finally:
+            await lock.__aexit__(None, None, None)
+        await self._timeline.settle(room_id, aftermath)
+        await self._kit.emit_framework_event("event_processed", room_id=room_id, data={"event_id": stored.id})
+        if stored.status is EventStatus.BLOCKED:
+            return InboundResult(
+                event=stored, blocked=True, reason=stored.metadata.get("blocked_reason") or stored.blocked_by
+            )
+        return InboundResult(event=stored)
+
+    async def _open_room(self, message: InboundMessage) -> str:
+        room = await self._kit.create_room()
+        await self._kit.attach_channel(room.id, message.channel_id)
+        started = SessionStartedEvent(room.id, message.channel_id)
+        context = await self._timeline.context(room.id)
+        await self._kit.hook_engine.run_async_hooks(room.id, HookTrigger.ON_SESSION_STARTED, started, context)
+        return room.id
+
+    async def _identified(self, event: RoomEvent, message: InboundMessage) -> RoomEvent:
+        if self._identity_resolver is None:
+            return event
+        try:
+            async with asyncio.timeout(self._identity_timeout):
+                found = await self._identity_resolver.resolve(message)
+        except Exception as error:
+            await self._kit.report_error("identity resolver", error, room_id=event.room_id)
+            return event
+        if found.identity is None:
+            return event
+        return event.model_copy(update={"metadata": {**event.metadata, "identity_id": found.identity.id}})

@@ -1,0 +1,81 @@
+"""One lock a room: what reads and then changes a room does so alone."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+
+__all__ = ["InMemoryLockManager", "RoomLockManager", "holding_no_locks"]
+
+_held: ContextVar[frozenset[str]] = ContextVar("roomkit_sim_held_rooms", default=frozenset())
+
+
+@contextmanager
+def holding_no_locks() -> Iterator[None]:
+    """Forget, in this context, which rooms the task holds.
+
+    A background task inherits the context of the task that starts it, but not its right to a room: without this it
+    would either enter a room that it does not hold, or wait for a lock that its starter gives up only after it.
+    """
+    token = _held.set(frozenset())
+    try:
+        yield
+    finally:
+        _held.reset(token)
+
+
+class RoomLockManager(ABC):
+    """Gives out the locks of rooms. Locks are re-entrant for the holder and the tasks that it starts and awaits."""
+
+    @abstractmethod
+    def locked(self, room_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the lock of a room."""
+
+
+class InMemoryLockManager(RoomLockManager):
+    """Locks for one process.
+
+    Args:
+        max_locks: Unused locks beyond this number are forgotten, oldest first.
+    """
+
+    def __init__(self, max_locks: int = 1024) -> None:
+        self._locks: OrderedDict[str, asyncio.Lock] = OrderedDict()
+        self._users: dict[str, int] = {}
+        self._max_locks = max_locks
+
+    @asynccontextmanager
+    async def locked(self, room_id: str) -> AsyncIterator[None]:
+        """Hold the lock of a room; entering again while holding it does nothing."""
+        held = _held.get()
+        if room_id in held:
+            yield
+            return
+        lock = self._lock_of(room_id)
+        self._users[room_id] = self._users.get(room_id, 0) + 1
+        try:
+            async with lock:
+                token = _held.set(held | {room_id})
+                try:
+                    yield
+                finally:
+                    _held.reset(token)
+        finally:
+            self._release_user(room_id)
+
+    def _lock_of(self, room_id: str) -> asyncio.Lock:
+        lock = self._locks.setdefault(room_id, asyncio.Lock())
+        self._locks.move_to_end(room_id)
+        return lock
+
+    def _release_user(self, room_id: str) -> None:
+        self._users[room_id] -= 1
+        if not self._users[room_id]:
+            del self._users[room_id]
+        for candidate in list(self._locks)[: max(0, len(self._locks) - self._max_locks)]:
+            if candidate not in self._users:
+                del self._locks[candidate]

@@ -1,0 +1,63 @@
+"""Background work that is owned: nothing is lost, nothing fails unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias
+
+from roomkit_sim.core.locks import holding_no_locks
+
+__all__ = ["BackgroundTasks", "ErrorReporter"]
+
+ErrorReporter: TypeAlias = Callable[[str, BaseException], Awaitable[None]]
+
+
+class BackgroundTasks:
+    """Keeps the tasks that somebody started and does not await.
+
+    A task runs in a copy of the starter's context in which no room is held (see :func:`holding_no_locks`).
+
+    Args:
+        on_error: Told the task's name and the exception of a task that failed.
+    """
+
+    def __init__(self, on_error: ErrorReporter | None = None) -> None:
+        self._on_error = on_error
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], *, name: str) -> asyncio.Task[None]:
+        """Start ``work`` in the background."""
+        context = contextvars.copy_context()
+        task = context.run(self._create, work, name)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        return task
+
+    def _create(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[None]:
+        with holding_no_locks():
+            return asyncio.get_running_loop().create_task(self._guard(work, name), name=name)
+
+    async def _guard(self, work: Coroutine[Any, Any, Any], name: str) -> None:
+        try:
+            await work
+        except Exception as error:
+            if self._on_error is None:
+                raise
+            await self._on_error(name, error)
+
+    async def drain(self) -> None:
+        """Wait until all of them, and those that they start, have ended."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def cancel_all(self) -> None:
+        """Cancel all of them and wait until they have ended. The calling task itself is spared."""
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,169 @@
+"""Puts events into a room: hooks, storage, broadcast, the replies to it, and what follows.
+
+What decides and changes a room happens under its lock; observers run after it, so that a slow one freezes nobody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from roomkit_sim.core.event_router import ALWAYS_PROCESS, ROUTED_TO, Broadcast, EventRouter
+from roomkit_sim.core.hooks import HookEngine, SyncHooksOutcome
+from roomkit_sim.models.channel import ChannelBinding
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import ChannelCategory, EventStatus, HookTrigger
+from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.hook import InjectedEvent
+from roomkit_sim.store.base import ConversationStore
+
+if TYPE_CHECKING:
+    from roomkit_sim.core.framework import RoomKit
+
+__all__ = ["Aftermath", "Timeline"]
+
+CHAIN_LIMIT = "event_chain_depth_limit"
+RECENT_EVENTS = 50
+
+
+@dataclass
+class Aftermath:
+    """What is left to do after the lock: observers to tell, failures to report."""
+
+    broadcast: list[RoomEvent] = field(default_factory=list)
+    too_deep: list[RoomEvent] = field(default_factory=list)
+    errors: list[tuple[str, Exception]] = field(default_factory=list)
+
+
+class Timeline:
+    """The way of events into rooms.
+
+    Args:
+        kit: For reports.
+        store: Where events are kept.
+        hooks: The hooks of the kit.
+        router: Brings events to channels.
+        max_chain_depth: Replies to replies beyond this depth are stored as blocked.
+    """
+
+    def __init__(
+        self, kit: RoomKit, store: ConversationStore, hooks: HookEngine, router: EventRouter, max_chain_depth: int
+    ) -> None:
+        self._kit = kit
+        self._store = store
+        self._hooks = hooks
+        self._router = router
+        self._max_chain_depth = max_chain_depth
+
+    async def context(self, room_id: str) -> RoomContext:
+        """The room as it is now, with its newest events."""
+        return RoomContext(
+            room=await self._kit.get_room(room_id),
+            bindings=await self._store.list_bindings(room_id),
+            participants=await self._store.list_participants(room_id),
+            recent_events=await self._store.recent_events(room_id, RECENT_EVENTS),
+        )
+
+    async def process(self, event: RoomEvent, aftermath: Aftermath) -> RoomEvent:
+        """Hooks, storage and broadcast of an event and of all replies to it. The room's lock is held.
+
+        Returns:
+            The event as stored; its status is BLOCKED when a hook stopped it.
+        """
+        stored, replies = await self._enter(event, aftermath)
+        waiting = deque(replies)
+        budget = 10 * self._max_chain_depth
+        while waiting and budget:
+            budget -= 1
+            reply = waiting.popleft()
+            if reply.chain_depth >= self._max_chain_depth:
+                aftermath.too_deep.append(await self._store_blocked(reply, CHAIN_LIMIT))
+                continue
+            _, further = await self._enter(reply, aftermath)
+            waiting.extend(further)
+        return stored
+
+    async def post(self, event: RoomEvent, aftermath: Aftermath) -> RoomEvent:
+        """Storage and broadcast of a notice, without hooks before. The room's lock is held.
+
+        An intelligence is not shown what the system posts, unless it is routed to it: an answer would have no place.
+        """
+        stored = await self._store.add_event_auto_index(event.room_id, _delivered(event))
+        context = await self.context(event.room_id)
+        result = await self._router.broadcast(stored, context, wanted=_addressed_by(stored))
+        self._collect(stored, result, aftermath)
+        return stored
+
+    async def settle(self, room_id: str, aftermath: Aftermath) -> None:
+        """Tell the observers what happened. The lock is not held."""
+        context = await self.context(room_id)
+        for channel_id, error in aftermath.errors:
+            await self._kit.report_error(f"channel {channel_id}", error, room_id=room_id, channel_id=channel_id)
+        for event in aftermath.too_deep:
+            await self._kit.emit_framework_event(
+                "chain_depth_exceeded", room_id=room_id, data={"event_id": event.id, "depth": event.chain_depth}
+            )
+        for event in aftermath.broadcast:
+            await self._hooks.run_async_hooks(room_id, HookTrigger.AFTER_BROADCAST, event, context)
+
+    async def _enter(self, event: RoomEvent, aftermath: Aftermath) -> tuple[RoomEvent, list[RoomEvent]]:
+        context = await self.context(event.room_id)
+        outcome = await self._hooks.run_sync_hooks(event.room_id, HookTrigger.BEFORE_BROADCAST, event, context)
+        if not outcome.allowed:
+            stored = await self._store_blocked(event, outcome.blocked_by or "hook", outcome.reason)
+            await self._kit.emit_framework_event(
+                "event_blocked", room_id=event.room_id, data={"event_id": stored.id, "blocked_by": outcome.blocked_by}
+            )
+            await self._deliver_injected(outcome.injected_events, context)
+            return stored, []
+        stored = await self._store.add_event_auto_index(event.room_id, _delivered(outcome.event))
+        context.recent_events.append(stored)
+        result = await self._router.broadcast(stored, context)
+        await self._deliver_injected(outcome.injected_events, context)
+        await self._keep_side_products(outcome, result)
+        self._collect(stored, result, aftermath)
+        return stored, [_reply_to(stored, reply) for reply in result.replies]
+
+    def _collect(self, stored: RoomEvent, result: Broadcast, aftermath: Aftermath) -> None:
+        aftermath.broadcast.append(stored)
+        aftermath.errors += result.errors.items()
+
+    async def _store_blocked(self, event: RoomEvent, by: str, reason: str | None = None) -> RoomEvent:
+        metadata = {**event.metadata, "blocked_reason": reason} if reason else event.metadata
+        blocked = event.model_copy(update={"status": EventStatus.BLOCKED, "blocked_by": by, "metadata": metadata})
+        return await self._store.add_event_auto_index(event.room_id, blocked)
+
+    async def _deliver_injected(self, injected: list[InjectedEvent], context: RoomContext) -> None:
+        for item in injected:
+            stored = await self._store.add_event_auto_index(context.room.id, _delivered(item.event))
+            await self._router.broadcast(stored, context, wanted=_among(item.target_channel_ids))
+
+    async def _keep_side_products(self, outcome: SyncHooksOutcome, result: Broadcast) -> None:
+        for task in (*outcome.tasks, *result.tasks):
+            await self._store.add_task(task)
+        for observation in (*outcome.observations, *result.observations):
+            await self._store.add_observation(observation)
+
+
+def _delivered(event: RoomEvent) -> RoomEvent:
+    return event.model_copy(update={"status": EventStatus.DELIVERED})
+
+
+def _reply_to(cause: RoomEvent, reply: RoomEvent) -> RoomEvent:
+    """A reply is one step deeper, is routed anew, and is seen by those whom the cause names for its answers."""
+    metadata = {key: value for key, value in reply.metadata.items() if key not in (ROUTED_TO, ALWAYS_PROCESS)}
+    visibility = cause.response_visibility or reply.visibility
+    return reply.model_copy(
+        update={"chain_depth": cause.chain_depth + 1, "metadata": metadata, "visibility": visibility}
+    )
+
+
+def _among(channel_ids: list[str] | None) -> Callable[[ChannelBinding], bool]:
+    return lambda binding: channel_ids is None or binding.channel_id in channel_ids
+
+
+def _addressed_by(event: RoomEvent) -> Callable[[ChannelBinding], bool]:
+    routed_to = event.metadata.get(ROUTED_TO)
+    return lambda binding: binding.category is not ChannelCategory.INTELLIGENCE or binding.channel_id == routed_to
