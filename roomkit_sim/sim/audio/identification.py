@@ -151,7 +151,9 @@ class VoiceIdentifier:
         for voice in np.unique(strongest[labels == _MIXED]):
             chosen = np.flatnonzero((labels == _MIXED) & (strongest == voice))
             own = self._vowels[2 * voice : 2 * voice + 2]
-            single[chosen[_unexplained(magnitudes[chosen], _non_negative(magnitudes[chosen], own), own) < _ALONE_RESIDUAL]] = voice
+            single[
+                chosen[_unexplained(magnitudes[chosen], _non_negative(magnitudes[chosen], own), own) < _ALONE_RESIDUAL]
+            ] = voice
         return single
 
     def _span(self, label: int, gains: NDArray[np.float32], start: int, end: int) -> VoiceSpan:

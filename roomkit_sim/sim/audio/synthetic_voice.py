@@ -51,8 +51,16 @@ def timbre_of(voice_name: str) -> Timbre:
     """The timbre of a voice name; any string has one, and the same string always the same."""
     digest = blake2b(voice_name.encode(), digest_size=16, person=_PERSONALISATION).digest()
     unit = [byte / 255 for byte in digest]
-    open_vowel = ((450 + 450 * unit[1], 90.0, 1.0), (1000 + 500 * unit[2], 110.0, 0.7), (2200 + 1000 * unit[3], 150.0, 0.4))
-    close_vowel = ((250 + 250 * unit[4], 80.0, 1.0), (1500 + 900 * unit[5], 120.0, 0.6), (2500 + 800 * unit[6], 150.0, 0.4))
+    open_vowel = (
+        (450 + 450 * unit[1], 90.0, 1.0),
+        (1000 + 500 * unit[2], 110.0, 0.7),
+        (2200 + 1000 * unit[3], 150.0, 0.4),
+    )
+    close_vowel = (
+        (250 + 250 * unit[4], 80.0, 1.0),
+        (1500 + 900 * unit[5], 120.0, 0.6),
+        (2500 + 800 * unit[6], 150.0, 0.4),
+    )
     return Timbre(120 + int(105 * unit[0]), (open_vowel, close_vowel))
 
 
