@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Channels: ways to people, and agents that answer them."""

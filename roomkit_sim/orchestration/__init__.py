@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Which agent is in charge, in which phase, and how it hands over."""

@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Adapters over the official SDKs of model providers."""

@@ -1,0 +1,162 @@
+"""An agent that reads a room and answers in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from roomkit_sim.channels.base import Channel
+from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
+from roomkit_sim.channels.tool_loop import run_tool_loop
+from roomkit_sim.memory.base import MemoryProvider
+from roomkit_sim.memory.sliding_window import SlidingWindowMemory
+from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import ChannelCategory, ChannelDirection, ChannelType, EventType
+from roomkit_sim.models.event import CompositeContent, EventContent, EventSource, RoomEvent, TextContent
+from roomkit_sim.providers.ai.base import AIContext, AIMessage, AIProvider, AITool, AIToolCall
+
+__all__ = ["AIChannel"]
+
+
+class AIChannel(Channel):
+    """Answers the messages of a room with a model.
+
+    ``binding.metadata`` may override ``system_prompt``, ``temperature``, ``max_tokens`` and ``tools`` for one room.
+
+    Args:
+        channel_id: Its id.
+        provider: The model.
+        system_prompt: Its instructions.
+        memory: What it remembers; the newest messages when absent.
+        tool_handler: Runs the tools that it calls.
+        tools: Tools of its own.
+        temperature: Of the model.
+        max_tokens: Of an answer.
+        max_context_events: How many messages the default memory keeps.
+        max_tool_rounds: After so many rounds of tool calls an answer is cut off and reported.
+        tool_loop_timeout_seconds: The same for time.
+    """
+
+    channel_type = ChannelType.AI
+    category = ChannelCategory.INTELLIGENCE
+
+    def __init__(
+        self,
+        channel_id: str,
+        provider: AIProvider,
+        *,
+        system_prompt: str | None = None,
+        memory: MemoryProvider | None = None,
+        tool_handler: ToolHandler | None = None,
+        tools: list[AITool] | None = None,
+        temperature: float = 0.7,
+        max_tokens: int = 1024,
+        max_context_events: int = 50,
+        max_tool_rounds: int = 200,
+        tool_loop_timeout_seconds: float = 300.0,
+    ) -> None:
+        super().__init__(channel_id)
+        self.provider = provider
+        self.tool_handler = tool_handler
+        self.extra_tools: list[AITool] = list(tools or [])
+        self.memory = memory or SlidingWindowMemory(max_context_events)
+        self._system_prompt = system_prompt
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+        self._max_tool_rounds = max_tool_rounds
+        self._timeout = tool_loop_timeout_seconds
+
+    @property
+    def system_prompt(self) -> str | None:
+        """The model's instructions."""
+        return self._system_prompt
+
+    async def deliver(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        """Nothing: an agent has nobody behind it."""
+        return ChannelOutput.empty()
+
+    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        """Answer a message. A model that fails is reported; its error text is not shown to the room."""
+        if event.type is not EventType.MESSAGE or binding.muted:
+            return ChannelOutput.empty()
+        try:
+            async with asyncio.timeout(self._timeout):
+                outcome = await run_tool_loop(
+                    self.provider,
+                    await self.build_context(event, binding, context),
+                    self._run_tool,
+                    max_rounds=self._max_tool_rounds,
+                )
+        except Exception as error:
+            await self._report(f"agent {self.channel_id}", error, event.room_id)
+            return ChannelOutput.empty()
+        if outcome.capped:
+            cap = RuntimeError(f"stopped after {outcome.rounds} rounds of tool calls without an answer")
+            await self._report(f"tool loop of agent {self.channel_id}", cap, event.room_id)
+        if not outcome.response.content.strip():
+            return ChannelOutput.empty()
+        reply = self._reply(event, outcome.response.content, outcome.response.usage)
+        await self.memory.ingest(event.room_id, reply, channel_id=self.channel_id)
+        return ChannelOutput(responded=True, response_events=[reply])
+
+    async def build_context(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> AIContext:
+        """What the model is given to answer ``event``: its instructions, memory, and the event once, at the end."""
+        remembered = await self.memory.retrieve(event.room_id, event, context, channel_id=self.channel_id)
+        messages = [*remembered.messages, *(self._as_message(past) for past in remembered.events)]
+        settings = binding.metadata
+        tools = [*self.extra_tools, *(AITool.model_validate(tool) for tool in settings.get("tools", ()))]
+        return AIContext(
+            messages=[*messages, AIMessage(role="user", content=text_of(event.content))],
+            system_prompt=self.prompt_for(settings.get("system_prompt", self._system_prompt), context),
+            temperature=settings.get("temperature", self._temperature),
+            max_tokens=settings.get("max_tokens", self._max_tokens),
+            tools=tools,
+        )
+
+    def prompt_for(self, prompt: str | None, context: RoomContext) -> str | None:
+        """The instructions in a room; subclasses add to them."""
+        return prompt
+
+    async def close(self) -> None:
+        """Release memory and model."""
+        await self.memory.close()
+        await self.provider.close()
+
+    def _as_message(self, event: RoomEvent) -> AIMessage:
+        own = event.source.channel_id == self.channel_id
+        return AIMessage(role="assistant" if own else "user", content=text_of(event.content))
+
+    def _reply(self, event: RoomEvent, text: str, usage: dict[str, int]) -> RoomEvent:
+        return RoomEvent(
+            room_id=event.room_id,
+            source=EventSource(
+                channel_id=self.channel_id, channel_type=self.channel_type, direction=ChannelDirection.OUTBOUND
+            ),
+            content=TextContent(body=text),
+            chain_depth=event.chain_depth + 1,
+            parent_event_id=event.id,
+            metadata={"usage": usage} if usage else {},
+        )
+
+    async def _run_tool(self, call: AIToolCall) -> Any:
+        if self.tool_handler is None:
+            return json.dumps({"error": f"unknown tool {call.name!r}"})
+        return await call_tool_handler(self.tool_handler, None, call.name, call.arguments)
+
+    async def _report(self, where: str, error: BaseException, room_id: str) -> None:
+        if self.kit is None:
+            raise error
+        await self.kit.report_error(where, error, room_id=room_id, channel_id=self.channel_id)
+
+
+def text_of(content: EventContent) -> str:
+    """What a model reads of an event's content."""
+    if isinstance(content, CompositeContent):
+        return "\n".join(text_of(part) for part in content.parts)
+    for name in ("body", "transcript", "caption", "label", "url"):
+        value = getattr(content, name, None)
+        if value:
+            return str(value)
+    return ""

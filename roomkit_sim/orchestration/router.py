@@ -1,0 +1,172 @@
+"""Routes the events of a room to the agent that is in charge."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from roomkit_sim.core.event_router import ALWAYS_PROCESS, ROUTED_TO
+from roomkit_sim.core.room_context import current_room_id
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import ChannelCategory, ChannelType, HookExecution, HookTrigger
+from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.hook import HookResult
+from roomkit_sim.orchestration.decisions import IN_HUMAN_HANDS
+from roomkit_sim.orchestration.state import ConversationState, get_conversation_state, has_conversation_state
+
+if TYPE_CHECKING:
+    from roomkit_sim.channels.ai import AIChannel
+    from roomkit_sim.core.framework import RoomKit
+    from roomkit_sim.orchestration.handler import HandoffHandler
+
+__all__ = ["NOBODY", "ConversationRouter", "RoutingConditions", "RoutingRule"]
+
+NOBODY = "_none_"
+"""Stands in the routing metadata of an event that no agent may react to."""
+
+Condition = Callable[[RoomEvent, RoomContext, ConversationState], bool]
+
+
+class RoutingConditions(BaseModel):
+    """When a rule applies: every condition that is given must hold; an empty set never does."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    phases: set[str] | None = None
+    channel_types: set[ChannelType] | None = None
+    intents: set[str] | None = None
+    source_channel_ids: set[str] | None = None
+    custom: Condition | None = Field(default=None, exclude=True)
+
+    def hold(self, event: RoomEvent, context: RoomContext, state: ConversationState) -> bool:
+        """Whether all of them hold."""
+        return (
+            (self.phases is None or state.phase in self.phases)
+            and (self.channel_types is None or event.source.channel_type in self.channel_types)
+            and (self.intents is None or event.metadata.get("intent") in self.intents)
+            and (self.source_channel_ids is None or event.source.channel_id in self.source_channel_ids)
+            and (self.custom is None or self.custom(event, context, state))
+        )
+
+
+class RoutingRule(BaseModel):
+    """Conditions and the agent that they lead to; lower priorities are looked at first."""
+
+    agent_id: str
+    conditions: RoutingConditions = Field(default_factory=RoutingConditions)
+    priority: int = 0
+
+
+class ConversationRouter:
+    """Chooses the agent for an event.
+
+    Args:
+        rules: Looked at by ascending priority, in the given order at a tie.
+        default_agent_id: Answers when no rule applies.
+        supervisor_id: Sees every event besides the agent in charge.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[RoutingRule] | None = None,
+        default_agent_id: str | None = None,
+        supervisor_id: str | None = None,
+    ) -> None:
+        self.rules = sorted(rules or (), key=lambda rule: rule.priority)
+        self.default_agent_id = default_agent_id
+        self.supervisor_id = supervisor_id
+        self.seed_state: Callable[[str], Awaitable[ConversationState]] | None = None
+        """Gives a room without orchestration state its first one; a pipeline sets it."""
+
+    def select_agent(self, event: RoomEvent, context: RoomContext, state: ConversationState) -> str | None:
+        """The agent that answers an event, or ``None``.
+
+        An agent's own words are answered by none, and none answers in a conversation that a person has taken over.
+        Then: the agent in charge while it is in the room, the first rule that applies, the default.
+        """
+        if _is_from_intelligence(event, context) or state.context.get(IN_HUMAN_HANDS):
+            return None
+        sticky = self._sticky(context, state)
+        if sticky is not None:
+            return sticky
+        for rule in self.rules:
+            if rule.conditions.hold(event, context, state):
+                return rule.agent_id
+        return self.default_agent_id
+
+    def as_hook(self) -> Callable[[RoomEvent, RoomContext], Awaitable[HookResult]]:
+        """The BEFORE_BROADCAST hook that stamps routing metadata on events."""
+
+        async def conversation_router(event: RoomEvent, context: RoomContext) -> HookResult:
+            current_room_id.set(event.room_id)
+            state = get_conversation_state(context.room)
+            if self.seed_state is not None and not has_conversation_state(context.room):
+                state = await self.seed_state(event.room_id)
+            return self._route(event, context, self.select_agent(event, context, state), state)
+
+        return conversation_router
+
+    def fail_closed(self, event: RoomEvent, context: RoomContext, error: BaseException) -> HookResult:
+        """Decides when routing itself failed: the agent in charge, or the default, and never all of them."""
+        current_room_id.set(event.room_id)
+        state = get_conversation_state(context.room)
+        if _is_from_intelligence(event, context) or state.context.get(IN_HUMAN_HANDS):
+            return self._route(event, context, None, state)
+        fallback = self._sticky(context, state) or self.default_agent_id or NOBODY
+        return self._route(event, context, fallback, state)
+
+    def register(self, kit: RoomKit, hook_priority: int = -100) -> None:
+        """Register the hook with a kit, so that its failure fails closed."""
+        kit.hook(
+            HookTrigger.BEFORE_BROADCAST,
+            execution=HookExecution.SYNC,
+            priority=hook_priority,
+            on_failure=self.fail_closed,
+        )(self.as_hook())
+
+    def install(
+        self,
+        kit: RoomKit,
+        agents: Sequence[AIChannel],
+        *,
+        agent_aliases: dict[str, str] | None = None,
+        phase_map: dict[str, str] | None = None,
+        hook_priority: int = -100,
+    ) -> HandoffHandler:
+        """Wire routing and handoff in one call, without a pipeline's constraints.
+
+        Returns:
+            The handler, for further customisation.
+        """
+        from roomkit_sim.orchestration.handler import HandoffHandler
+        from roomkit_sim.orchestration.setup import setup_handoff
+
+        handler = HandoffHandler(kit, self, agent_aliases=agent_aliases, phase_map=phase_map)
+        handler.agents = {agent.channel_id: agent for agent in agents}
+        for agent in agents:
+            setup_handoff(agent, handler)
+        self.register(kit, hook_priority)
+        return handler
+
+    def _sticky(self, context: RoomContext, state: ConversationState) -> str | None:
+        active = state.active_agent_id
+        return active if active is not None and context.get_binding(active) is not None else None
+
+    def _route(
+        self, event: RoomEvent, context: RoomContext, agent_id: str | None, state: ConversationState
+    ) -> HookResult:
+        silent = _is_from_intelligence(event, context) or bool(state.context.get(IN_HUMAN_HANDS))
+        if agent_id is None and not silent:
+            return HookResult.allow()
+        always: list[str] = []
+        if self.supervisor_id is not None and not silent:
+            always = [self.supervisor_id]
+        stamp: dict[str, Any] = {ROUTED_TO: agent_id or NOBODY, ALWAYS_PROCESS: always}
+        return HookResult.modify(event.model_copy(update={"metadata": {**event.metadata, **stamp}}))
+
+
+def _is_from_intelligence(event: RoomEvent, context: RoomContext) -> bool:
+    binding = context.get_binding(event.source.channel_id)
+    return binding is not None and binding.category is ChannelCategory.INTELLIGENCE
