@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Google Gemini."""

@@ -1,0 +1,114 @@
+"""When to dial again, with which handle, after which pause. A pure state machine.
+
+A cycle is the replacement of one connection: because it was lost, because the server asked for it, or because the
+session is configured anew. The shell feeds it failures and does what it says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from roomkit_sim.providers.gemini.failures import FailureKind
+
+__all__ = [
+    "Cycle",
+    "Dial",
+    "GiveUp",
+    "ReconnectLimits",
+    "after_failure",
+    "first_step",
+    "limits_after",
+    "should_reconnect",
+]
+
+
+@dataclass(frozen=True)
+class ReconnectLimits:
+    """How hard to try.
+
+    Args:
+        max_attempts: Dials in one cycle, the first included.
+        base_delay_s: Pause before the second; it doubles with each further one.
+        max_delay_s: The longest pause.
+    """
+
+    max_attempts: int = 5
+    base_delay_s: float = 0.5
+    max_delay_s: float = 4.0
+
+    def delay_s(self, failures: int) -> float:
+        """The pause after so many failed dials."""
+        return 0.0 if failures == 0 else min(self.base_delay_s * 2.0 ** (failures - 1), self.max_delay_s)
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Dial after ``delay_s``; with ``handle``, or, without one, as a new conversation."""
+
+    handle: str | None
+    delay_s: float
+    attempt: int
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """There is no point in another attempt."""
+
+    reason: str
+
+
+Step: TypeAlias = Dial | GiveUp
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The state of a cycle.
+
+    Args:
+        handle: The resumption handle to use; ``None`` if there is none, or if it was refused.
+        limits: How hard to try.
+        failures: Failed dials so far, not counting the refusal of a handle.
+        handle_refused: Whether a handle was refused in this cycle.
+    """
+
+    handle: str | None
+    limits: ReconnectLimits
+    failures: int = 0
+    handle_refused: bool = False
+
+
+def should_reconnect(kind: FailureKind, *, go_away_announced: bool) -> bool:
+    """Whether a lost connection is to be replaced.
+
+    A clean close is the provider's way to end a session, unless it announced that only the connection ends.
+    """
+    return go_away_announced or kind not in (FailureKind.CLOSED, FailureKind.DENIED)
+
+
+def first_step(handle: str | None, limits: ReconnectLimits) -> tuple[Cycle, Dial]:
+    """Begin a cycle."""
+    return Cycle(handle, limits), Dial(handle, 0.0, 1)
+
+
+def limits_after(kind: FailureKind, limits: ReconnectLimits) -> ReconnectLimits:
+    """How hard to try after the connection was lost this way: once, if what was sent on it was refused."""
+    return replace(limits, max_attempts=1) if kind is FailureKind.REFUSED else limits
+
+
+def after_failure(cycle: Cycle, kind: FailureKind) -> tuple[Cycle, Step]:
+    """What to do after a dial failed.
+
+    A refusal while a handle was used is taken as a refusal of the handle: one new conversation is tried at once.
+    """
+    if kind is FailureKind.DENIED:
+        return cycle, GiveUp("the credentials were refused")
+    if kind in (FailureKind.REFUSED, FailureKind.CLOSED):
+        if cycle.handle is None:
+            return cycle, GiveUp("the configuration was refused")
+        fresh = replace(cycle, handle=None, handle_refused=True)
+        return fresh, Dial(None, 0.0, cycle.failures + 1)
+    failed = replace(cycle, failures=cycle.failures + 1)
+    if failed.failures >= cycle.limits.max_attempts:
+        return failed, GiveUp(f"{failed.failures} attempts failed")
+    return failed, Dial(failed.handle, cycle.limits.delay_s(failed.failures), failed.failures + 1)
