@@ -58,7 +58,8 @@ class Endpointer:
 
         if rate_hz not in (*_DETECTOR_RATES, 24000):
             raise AudioError(
-                f"speech cannot be detected at {rate_hz} Hz: use 24000 or one of {', '.join(map(str, _DETECTOR_RATES))} Hz"
+                f"speech cannot be detected at {rate_hz} Hz: "
+                f"use 24000 or one of {', '.join(map(str, _DETECTOR_RATES))} Hz"
             )
         self._rate_hz = rate_hz
         self._detector = webrtcvad.Vad(_STRICTEST)

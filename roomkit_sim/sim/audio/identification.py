@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,8 @@ class VoiceIdentifier:
         for other, known in zip(self._names, self._vowels.reshape(-1, 2, self._vowels.shape[1]), strict=True):
             if _likeness(vowels, known) > _TOO_ALIKE:
                 raise AudioError(
-                    f"the synthetic voices {name!r} and {other!r} cannot be told apart: give one agent another voice name"
+                    f"the synthetic voices {name!r} and {other!r} cannot be told apart: "
+                    f"give one agent another voice name"
                 )
         self._names.append(name)
         self._vowels = np.concatenate([self._vowels, vowels])
@@ -136,7 +138,7 @@ class VoiceIdentifier:
         labels = _settle(self._unmix(_labels(gains, residual), gains, magnitudes), gains)
         starts = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
         voices: list[VoiceSpan] = []
-        for begin, end in zip(starts[:-1], starts[1:], strict=True):
+        for begin, end in pairwise(starts):
             left = span.start_sample if begin == 0 else _centre(first, begin, rate_hz)
             right = span.end_sample if end == len(labels) else _centre(first, end, rate_hz)
             voices.append(self._span(int(labels[begin]), gains[begin:end], left, right))
@@ -205,7 +207,7 @@ def _non_negative(targets: NDArray[np.float32], basis: NDArray[np.float32]) -> N
     """Weights >= 0 with ``weights @ basis`` near ``targets`` in the least-squares sense."""
     wanted = targets @ basis.T
     gram = basis @ basis.T
-    weights = wanted / np.maximum(gram.sum(axis=1), 1e-9)
+    weights: NDArray[np.float32] = wanted / np.maximum(gram.sum(axis=1), 1e-9)
     for _ in range(_UPDATES):
         weights *= wanted / np.maximum(weights @ gram, 1e-12)
     return weights
@@ -216,7 +218,8 @@ def _unexplained(
 ) -> NDArray[np.float32]:
     """What ``weights @ basis`` leaves of each frame, as a share of its norm."""
     rest: NDArray[np.float32] = np.linalg.norm(magnitudes - weights @ basis, axis=1)
-    return rest / np.maximum(np.linalg.norm(magnitudes, axis=1), 1e-9)
+    rest /= np.maximum(np.linalg.norm(magnitudes, axis=1), 1e-9)
+    return rest
 
 
 def _labels(gains: NDArray[np.float32], residual: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -229,14 +232,14 @@ def _settle(labels: NDArray[np.intp], gains: NDArray[np.float32]) -> NDArray[np.
     """Remove what is too short to be real, such as the mixture that a frame across a change of voice shows."""
     settled = labels.copy()
     starts = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
-    lasting = [(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True) if b - a >= _SHORTEST_FRAMES]
+    lasting = [(a, b) for a, b in pairwise(starts) if b - a >= _SHORTEST_FRAMES]
     if not lasting:
         voices = labels[labels >= 0]
         settled[:] = np.bincount(voices).argmax() if len(voices) else labels[0]
         return settled
     settled[: lasting[0][0]] = labels[lasting[0][0]]
     settled[lasting[-1][1] :] = labels[lasting[-1][0]]
-    for (left, end), (start, _) in zip(lasting[:-1], lasting[1:], strict=True):
+    for (left, end), (start, _) in pairwise(lasting):
         change = _change(gains[end:start], int(labels[left]), int(labels[start]))
         settled[end : end + change] = labels[left]
         settled[end + change : start] = labels[start]

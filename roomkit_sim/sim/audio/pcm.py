@@ -37,7 +37,8 @@ def to_bytes(samples: Samples) -> bytes:
 
 def to_int16(signal: NDArray[np.floating]) -> Samples:
     """Round a signal in int16 units (full scale 32768) and clip it."""
-    return np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
+    samples: Samples = np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
+    return samples
 
 
 def amplitude(level_dbfs: float) -> float:
@@ -67,4 +68,5 @@ def window_energy(samples: Samples, window: int) -> NDArray[np.float32]:
     rest = samples[whole * window :].astype(np.float32)
     if len(rest):
         energy = np.append(energy, np.float32(rest @ rest / len(rest)))
-    return energy.astype(np.float32, copy=False)
+    result: NDArray[np.float32] = energy.astype(np.float32, copy=False)
+    return result

@@ -5,7 +5,7 @@ three things hold: its template correlates with what was received, no syllable o
 with one other word is another sentence), and it accounts for nearly all speech that was received (a known sentence
 within a longer one is not that sentence). Whatever fails is unheard: never is the expected line taken instead.
 
-The thresholds were set on 40 espeak sentences with near-duplicates among them: see ``tests/sim/audio/test_recognition``.
+The thresholds were set on 40 espeak sentences with near-duplicates among them.
 """
 
 from __future__ import annotations
@@ -161,7 +161,8 @@ def _template_features(clip: Clip) -> Features:
 
 
 def _centred(features: Features) -> Features:
-    return features - features.mean(axis=0)
+    centred: Features = features - features.mean(axis=0)
+    return centred
 
 
 def _audible(samples: Samples) -> bool:

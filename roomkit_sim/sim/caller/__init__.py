@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""The synthetic caller: its speech, its script, and the phone line that it talks on."""
