@@ -1,10 +1,10 @@
 """Accounts for audio: which samples of a known track arrived, and where.
 
 The reference is what a caller said on a line with a noise floor, so that every 20 ms of it are unlike any other,
-silence included. A received stream is a concatenation of pieces of it, perhaps filtered by a resampler with a small constant
-delay, perhaps with foreign audio in between. Continuity is tried first: as long as the stream goes on where it was, one
-pass of correlations in short blocks follows it. Only where it breaks is the new place searched, near first, then in the
-whole reference. The sample at which it breaks is the one that makes the error on both sides least.
+silence included. A received stream is a concatenation of pieces of it, perhaps filtered by a resampler with a small
+constant delay, perhaps with foreign audio in between. Continuity is tried first: as long as the stream goes on where it
+was, one pass of correlations in short blocks follows it. Only where it breaks is the new place searched, near first,
+then in the whole reference. The sample at which it breaks is the one that makes the error on both sides least.
 """
 
 from __future__ import annotations
@@ -146,9 +146,16 @@ class _Aligner:
         if float(np.sqrt(np.mean(probe**2))) < _SILENT_RMS:
             return None
         expected = at + self._pieces[-1].lag if self._pieces else at
-        near = self._best_place(probe, max(0, expected - self._near), max(0, expected + self._near))
-        place = self._best_place(probe, 0, len(self._reference)) if near is None else near
-        return None if place is None else place - at
+        for first, last in ((expected - self._near, expected + self._near), (0, len(self._reference))):
+            place = self._best_place(probe, max(0, first), max(0, last))
+            if place is not None and self._agrees(at, place - at):
+                return place - at
+        return None
+
+    def _agrees(self, at: int, lag: int) -> bool:
+        """Whether the probe lies at ``lag`` in nearly all its blocks; a loud one alone could make it seem so."""
+        same = self._same(at, min(at + self._probe, len(self._received)), lag)
+        return int(same.sum()) >= max(1, len(same) - 1)
 
     def _best_place(self, probe: NDArray[np.float32], first: int, last: int) -> int | None:
         """Where in ``reference[first:last]`` the probe fits best, if it fits."""
@@ -200,7 +207,8 @@ class _Aligner:
                 before.end = piece.end
                 return
             self._split(before, piece)
-        self._pieces.append(piece)
+        if piece.end > piece.start:
+            self._pieces.append(piece)
 
     def _earliest_fit(self, piece: _Piece, low: int) -> int:
         """The start, not before ``low``, from which the piece fits up to its known start."""

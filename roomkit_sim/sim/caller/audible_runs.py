@@ -38,8 +38,8 @@ class AudibleRuns:
     """Follows audible stretches; those with at most 300 ms between them are one run.
 
     Emits ``line.agent_audio`` {start_sample, samples, voice} when a run's first sample is played and its voice is known
-    (which takes 100 ms of sound), with the samples known so far; and ``line.agent_silence`` {start_sample, samples} when
-    300 ms of silence have followed, with the sample at which the silence began and the length of the run.
+    (which takes 100 ms of sound), with the samples known so far; and ``line.agent_silence`` {start_sample, samples}
+    when 300 ms of silence have followed, with the sample at which the silence began and the length of the run.
 
     Args:
         rate_hz: Rate of the line.
