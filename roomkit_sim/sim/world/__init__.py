@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""The simulated world: virtual time, a network in memory, seeded entropy, and a guard against the real network."""

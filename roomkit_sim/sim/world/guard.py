@@ -1,0 +1,66 @@
+"""Stops a simulation that touches the real network."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from roomkit_sim.errors import RealNetworkError
+
+__all__ = ["no_real_network"]
+
+_FORBIDDEN = frozenset(
+    {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
+)
+
+
+@dataclass
+class _Guard:
+    """The audit hook. It stays for the life of the process, so there is one, switched on and off."""
+
+    installed: bool = False
+    thread: int | None = None
+    touched: list[str] = field(default_factory=list)
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _FORBIDDEN and self.thread == threading.get_ident():
+            caller = next((frame for frame in reversed(traceback.extract_stack()) if frame.filename != __file__), None)
+            place = f"{caller.filename}:{caller.lineno} in {caller.name}()" if caller else "an unknown place"
+            target = arguments[1] if event in ("socket.connect", "socket.bind") else arguments[0]
+            self.touched.append(f"{event}({target!r}) at {place}")
+            raise RealNetworkError(_message(self.touched[-1]))
+
+
+_guard = _Guard()
+
+
+def _message(touched: str) -> str:
+    return (
+        f"the simulation touched the real network: {touched}. Connect through asyncio in the call's own thread, or add "
+        f"the host to the simulated network."
+    )
+
+
+@contextmanager
+def no_real_network() -> Iterator[None]:
+    """Refuse real sockets to this thread while the context lasts.
+
+    Raises:
+        RealNetworkError: At the place itself, and once more at the end in case something caught it there.
+    """
+    if not _guard.installed:
+        sys.addaudithook(_guard)
+        _guard.installed = True
+    before = _guard.thread
+    _guard.thread, _guard.touched = threading.get_ident(), []
+    try:
+        yield
+    finally:
+        _guard.thread = before
+    if _guard.touched:
+        raise RealNetworkError(_message(_guard.touched[0]))

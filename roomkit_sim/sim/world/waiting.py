@@ -1,0 +1,30 @@
+"""Says what tasks wait for: the text of a deadlock."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+__all__ = ["describe_waiting"]
+
+
+def describe_waiting(loop: asyncio.AbstractEventLoop) -> str:
+    """One line for each task that has not ended: its name, and where it waits."""
+    tasks = sorted((task for task in asyncio.all_tasks(loop) if not task.done()), key=hash)
+    lines = [f"  {task.get_name()}: {_place(task.get_coro())}" for task in tasks]
+    return "\n".join(["waiting tasks:", *lines]) if lines else "no task is left"
+
+
+def _place(coroutine: Any) -> str:
+    """Where a coroutine waits: the innermost place, and the outermost where that is another."""
+    places: list[str] = []
+    while coroutine is not None:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is None:
+            break
+        places.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}()")
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    if not places:
+        return "not started"
+    return places[0] if len(places) == 1 else f"{places[-1]}, called from {places[0]}"

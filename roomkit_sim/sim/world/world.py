@@ -1,0 +1,87 @@
+"""One simulated world: its time, its network, its randomness."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from roomkit_sim.errors import BudgetExceededError, DeadlockError
+from roomkit_sim.sim.world.entropy import seeded_entropy
+from roomkit_sim.sim.world.guard import no_real_network
+from roomkit_sim.sim.world.libraries import simulated_libraries
+from roomkit_sim.sim.world.link import LinkPair
+from roomkit_sim.sim.world.loop import VirtualTimeLoop
+from roomkit_sim.sim.world.network import SimNetwork
+from roomkit_sim.sim.world.seeds import SeedTree
+
+__all__ = ["EPOCH", "World"]
+
+T = TypeVar("T")
+
+EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+"""The date at which every simulation begins."""
+
+DEFAULT_BUDGET_NS = 180_000_000_000
+
+
+class World:
+    """A world is used for one run.
+
+    Args:
+        seed: From which all its randomness is drawn.
+        links: The way between any client and any server.
+        budget_ns: Virtual time that the run may take.
+    """
+
+    def __init__(self, *, seed: int, links: LinkPair | None = None, budget_ns: int = DEFAULT_BUDGET_NS) -> None:
+        self.seeds = SeedTree(seed)
+        self.network = SimNetwork(self.seeds, links or LinkPair())
+        self.unhandled: list[str] = []
+        self._budget_ns = budget_ns
+        self._loop: VirtualTimeLoop | None = None
+
+    @property
+    def now_ns(self) -> int:
+        """Nanoseconds since the start of the run."""
+        return self._loop.now_ns if self._loop is not None else 0
+
+    def now(self) -> datetime:
+        """The world's date and time, in UTC."""
+        return EPOCH + timedelta(microseconds=self.now_ns / 1000)
+
+    def loop_factory(self) -> VirtualTimeLoop:
+        """Make the world's loop."""
+        self._loop = VirtualTimeLoop(self.network, budget_ns=self._budget_ns)
+        self._loop.set_exception_handler(self._note_unhandled)
+        return self._loop
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Seeded entropy, adapted libraries and no real network, while the context lasts."""
+        with simulated_libraries(), seeded_entropy(self.seeds, lambda: self.now().timestamp()), no_real_network():
+            yield
+
+    def run(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine in this world, to its end.
+
+        Raises:
+            DeadlockError: Nothing can happen any more; names the waiting tasks.
+            BudgetExceededError: The virtual time is used up; names the waiting tasks.
+            RealNetworkError: Something touched a real socket.
+        """
+        with self.installed(), asyncio.Runner(loop_factory=self.loop_factory) as runner:
+            try:
+                return runner.run(main())
+            except (DeadlockError, BudgetExceededError):
+                # The runner cancels what is left, which may take (virtual) time once more.
+                assert self._loop is not None
+                self._loop.budget_ns = None
+                raise
+
+    def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        detail = f": {type(error).__name__}: {error}" if error is not None else ""
+        self.unhandled.append(f"{context.get('message', 'unhandled')}{detail}")
