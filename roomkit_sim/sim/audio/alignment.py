@@ -27,6 +27,7 @@ _JITTER_MS = 2
 _SAME = 0.6  # least correlation of a block with its own place; noise with other noise stays under 0.4
 _FOUND = 0.75
 _SILENT_RMS = 2.0
+_TAPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,11 @@ class _Aligner:
                 before.end = piece.end
                 return
             self._split(before, piece)
+            if before.end - before.start < self._jitter:
+                # It was a chance resemblance at the border: settle the border with the piece before it.
+                self._pieces.pop()
+                self._add(piece)
+                return
         if piece.end > piece.start:
             self._pieces.append(piece)
 
@@ -215,14 +221,17 @@ class _Aligner:
         low = max(low, piece.start - self._back, 0)
         high = min(piece.start + self._block, piece.end)
         fit = self._fit(low, high, piece.lag)
-        return low + int(np.concatenate((np.cumsum(fit[::-1])[::-1], [0.0])).argmax())
+        start = low + int(np.concatenate((np.cumsum(fit[::-1])[::-1], [0.0])).argmax())
+        # The filter has no past at the very beginning, so its first values fit nowhere.
+        return low if low == 0 and start < _TAPS else start
 
     def _latest_fit(self, piece: _Piece) -> int:
         """The end, at most a block after the known one, to which the piece fits."""
         low = max(piece.start, piece.end - self._block)
         high = min(piece.end + self._block, len(self._received), len(self._reference) - piece.lag)
         fit = self._fit(low, high, piece.lag)
-        return low + int(np.concatenate(([0.0], np.cumsum(fit))).argmax())
+        # Of equally good ends the last: what is zero on both sides belongs to the piece.
+        return high - int(np.concatenate(([0.0], np.cumsum(fit)))[::-1].argmax())
 
     def _fit(self, start: int, end: int, lag: int) -> NDArray[np.float64]:
         """For each sample a number that is on average positive where the received is the reference at ``lag``."""
