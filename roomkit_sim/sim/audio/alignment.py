@@ -24,6 +24,7 @@ _PROBE_MS = 40
 _NEAR_MS = 1500
 _BACK_MS = 400
 _JITTER_MS = 2
+_PAUSE_MS = 200  # between searches of the whole reference in foreign audio; what it skips is found backwards
 _SAME = 0.6  # least correlation of a block with its own place; noise with other noise stays under 0.4
 _FOUND = 0.75
 _SILENT_RMS = 2.0
@@ -124,9 +125,10 @@ class _Aligner:
     def __init__(self, reference: NDArray[np.float32], received: NDArray[np.float32], rate_hz: int) -> None:
         self._reference = reference
         self._received = received
-        self._block, self._probe, self._near, self._back, self._jitter = (
-            rate_hz * ms // 1000 for ms in (_BLOCK_MS, _PROBE_MS, _NEAR_MS, _BACK_MS, _JITTER_MS)
+        self._block, self._probe, self._near, self._back, self._jitter, self._pause = (
+            rate_hz * ms // 1000 for ms in (_BLOCK_MS, _PROBE_MS, _NEAR_MS, _BACK_MS, _JITTER_MS, _PAUSE_MS)
         )
+        self._search_all_from = 0
         self._pieces: list[_Piece] = []
 
     def run(self) -> list[AlignedSpan]:
@@ -147,10 +149,15 @@ class _Aligner:
         if float(np.sqrt(np.mean(probe**2))) < _SILENT_RMS:
             return None
         expected = at + self._pieces[-1].lag if self._pieces else at
-        for first, last in ((expected - self._near, expected + self._near), (0, len(self._reference))):
+        searches = [(expected - self._near, expected + self._near)]
+        if at >= self._search_all_from:
+            searches.append((0, len(self._reference)))
+        for first, last in searches:
             place = self._best_place(probe, max(0, first), max(0, last))
             if place is not None and self._agrees(at, place - at):
                 return place - at
+        if len(searches) > 1:
+            self._search_all_from = at + self._pause
         return None
 
     def _agrees(self, at: int, lag: int) -> bool:

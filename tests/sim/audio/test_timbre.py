@@ -1,12 +1,9 @@
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roomkit_sim.errors import AudioError
-from roomkit_sim.sim.audio import identification
 from roomkit_sim.sim.audio.noise import line_noise
 from roomkit_sim.sim.audio.resampling import resample
 from roomkit_sim.sim.audio.timbre import VoiceIdentifier, VoiceSpan, speak
@@ -105,13 +102,8 @@ def test_100_ms_suffice_to_name_a_voice(start: int) -> None:
 
 
 def test_voices_that_are_too_alike_are_refused() -> None:
-    alike = next(
-        pair
-        for pair in itertools.combinations((f"voice-{n}" for n in range(400)), 2)
-        if identification._likeness(identification._templates(pair[0]), identification._templates(pair[1])) > 0.9
-    )
     with pytest.raises(AudioError, match="cannot be told apart"):
-        VoiceIdentifier(alike)
+        VoiceIdentifier(["voice-54", "voice-236"])
 
 
 def test_known_voice_is_added_once() -> None:
