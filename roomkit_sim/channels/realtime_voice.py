@@ -1,0 +1,429 @@
+"""Speech-to-speech: callers on one side, a model that hears and speaks on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from roomkit_sim.channels.base import Channel
+from roomkit_sim.channels.realtime.audio_path import AudioPath
+from roomkit_sim.channels.realtime.conversation import Conversation
+from roomkit_sim.channels.realtime.ordered_worker import OrderedWorker
+from roomkit_sim.channels.realtime.provider_events import ProviderEvents
+from roomkit_sim.channels.realtime.room import RoomGateway
+from roomkit_sim.channels.realtime.session import LiveVoiceSession, SessionRegistry, Work
+from roomkit_sim.channels.realtime.starting import config_of_metadata, starting_config
+from roomkit_sim.channels.realtime.tool_calls import ToolCalls
+from roomkit_sim.channels.tool_handlers import ToolHandler
+from roomkit_sim.core.tasks import BackgroundTasks
+from roomkit_sim.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookExecution, HookTrigger
+from roomkit_sim.models.event import RoomEvent, TextContent
+from roomkit_sim.models.session_event import SessionStartedEvent
+from roomkit_sim.voice.audio_frame import AudioFrame
+from roomkit_sim.voice.backends.base import VoiceBackend
+from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
+from roomkit_sim.voice.realtime.config import SessionConfig
+from roomkit_sim.voice.realtime.provider import RealtimeVoiceProvider
+from roomkit_sim.voice.realtime.tools import DeferredToolResult
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from roomkit_sim.core.framework import RoomKit
+
+__all__ = ["DeferredToolResult", "RealtimeVoiceChannel", "SessionConfigurator"]
+
+SessionConfigurator = Callable[[str], Awaitable[SessionConfig | None]]
+"""From a room's id to the configuration of the agent that is in charge there."""
+
+
+class RealtimeVoiceChannel(Channel):
+    """Connects callers to a speech-to-speech model.
+
+    Prompt, voice and tools belong to a session and change with :meth:`reconfigure_session`; the channel's own are the
+    defaults of sessions that begin, and never change.
+
+    Args:
+        channel_id: Its id, unique in a kit.
+        provider: The model.
+        transport: The callers' lines.
+        system_prompt: Default instructions.
+        voice: Default voice, by the provider's name.
+        tools: The application's tools; every agent has them beside its handoff tool.
+        temperature: Sampling temperature.
+        input_sample_rate: In Hz, what the provider is sent.
+        output_sample_rate: In Hz, what the provider sends.
+        transport_sample_rate: In Hz, of lines that do not say theirs in ``session.metadata["transport_sample_rate"]``.
+        emit_transcription_events: Whether what is said enters the room's timeline.
+        tool_handler: Does the model's tool calls: ``(name, arguments)`` or ``(session, name, arguments)``, sync or
+            async; answers a string, a dictionary or a :class:`DeferredToolResult`.
+        mute_on_tool_call: Mute the caller while a tool runs.
+        tool_result_max_length: The longest tool result that the model is given, in characters.
+        provider_config: Default settings that only the provider understands.
+    """
+
+    channel_type = ChannelType.REALTIME_VOICE
+    category = ChannelCategory.TRANSPORT
+
+    def __init__(
+        self,
+        channel_id: str,
+        *,
+        provider: RealtimeVoiceProvider,
+        transport: VoiceBackend,
+        system_prompt: str | None = None,
+        voice: str | None = None,
+        tools: Sequence[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        input_sample_rate: int = 16000,
+        output_sample_rate: int = 24000,
+        transport_sample_rate: int | None = None,
+        emit_transcription_events: bool = True,
+        tool_handler: ToolHandler | None = None,
+        mute_on_tool_call: bool = False,
+        tool_result_max_length: int = 16384,
+        provider_config: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(channel_id)
+        self.tool_handler = tool_handler
+        self.session_configurator: SessionConfigurator | None = None
+        self.handoff_handler: Any = None
+        self._provider = provider
+        self._transport = transport
+        self._base = SessionConfig(
+            system_prompt, voice, None if tools is None else tuple(tools), temperature, provider_config
+        )
+        self._input_rate_hz = input_sample_rate
+        self._output_rate_hz = output_sample_rate
+        self._transport_rate_hz = transport_sample_rate
+        self._room = RoomGateway(channel_id)
+        self._tasks = BackgroundTasks(self._report)
+        self._sessions = SessionRegistry()
+        self._endings: dict[str, asyncio.Task[None]] = {}
+        self._audio = AudioPath(provider, transport, self._room, self._tasks, input_sample_rate, output_sample_rate)
+        self._conversation = Conversation(transport, self._room, emit_transcription_events)
+        self._tool_calls = ToolCalls(
+            provider,
+            transport,
+            self._room,
+            self._tasks,
+            lambda: self.tool_handler,
+            mute_on_tool_call,
+            tool_result_max_length,
+        )
+        events = ProviderEvents(
+            self._sessions, self._audio, self._conversation, self._tool_calls, self._room, self._tasks, self.end_session
+        )
+        events.listen_to(provider)
+        transport.on_audio_received(self._on_caller_audio)
+        transport.on_client_disconnected(self._on_client_disconnected)
+
+    # What there is
+
+    @property
+    def provider(self) -> RealtimeVoiceProvider:
+        """The model's side."""
+        return self._provider
+
+    @property
+    def transport(self) -> VoiceBackend:
+        """The callers' side."""
+        return self._transport
+
+    @property
+    def base_config(self) -> SessionConfig:
+        """The defaults of sessions that begin."""
+        return self._base
+
+    @property
+    def session_rooms(self) -> dict[str, str]:
+        """Session id to room id, of the live sessions; a copy."""
+        return {live.session.id: live.session.room_id for live in self._sessions.all() if not live.ending}
+
+    def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
+        """The live sessions of a room."""
+        return [live.session for live in self._sessions.of_room(room_id)]
+
+    def session_config(self, session: VoiceSession) -> SessionConfig:
+        """What a session is configured with now.
+
+        Raises:
+            SessionNotFoundError: It has ended.
+        """
+        return self._sessions.require(session).config
+
+    def capabilities(self) -> ChannelCapabilities:
+        """Audio, and text as transcripts."""
+        return ChannelCapabilities(media_types=[ChannelMediaType.AUDIO, ChannelMediaType.TEXT], supports_audio=True)
+
+    def on_registered(self, kit: RoomKit) -> None:
+        """Use the kit for hooks and the timeline, and follow the muting of the channel."""
+        super().on_registered(kit)
+        if self._room.kit is kit:
+            return
+        self._room.kit = kit
+        for trigger in (HookTrigger.ON_CHANNEL_MUTED, HookTrigger.ON_CHANNEL_UNMUTED):
+            kit.hook(
+                trigger,
+                execution=HookExecution.ASYNC,
+                name=f"realtime_voice:{self.channel_id}",
+                channel_ids={self.channel_id},
+            )(self._on_binding_changed)
+
+    # The life of a session
+
+    async def start_session(
+        self, room_id: str, participant_id: str, connection: Any, *, metadata: Mapping[str, Any] | None = None
+    ) -> VoiceSession:
+        """Connect a caller to the model.
+
+        Args:
+            room_id: The room; the channel need not be attached to it, but only then what is said enters its timeline.
+            participant_id: Who the caller is.
+            connection: What the transport needs to reach the caller.
+            metadata: Kept in ``session.metadata``. ``system_prompt``, ``voice``, ``tools``, ``temperature`` and
+                ``provider_config`` are this session's own and win over the agent's and the channel's.
+
+        Raises:
+            ProviderConnectionError: The model could not be reached; the caller has been hung up.
+            SessionNotFoundError: The caller hung up meanwhile.
+        """
+        session = VoiceSession(
+            room_id=room_id, participant_id=participant_id, channel_id=self.channel_id, metadata=dict(metadata or {})
+        )
+        own = config_of_metadata(session.metadata)
+        agent = await self.session_configurator(room_id) if self.session_configurator is not None else None
+        live = self._new_live(session, starting_config(own, agent, self._base), own)
+        live.binding = await self._room.binding(room_id)
+        try:
+            await self._transport.accept(session, connection)
+            self._audio.prepare(live, session.metadata.get("transport_sample_rate") or self._transport_rate_hz)
+            await self._connect(live)
+            self._sessions.require(session)
+        except BaseException:
+            await self._abandon(live)
+            raise
+        await self._room.emit(session, "voice_session_started", session_id=session.id, participant_id=participant_id)
+        await self._room.observe(
+            session, HookTrigger.ON_SESSION_STARTED, SessionStartedEvent(room_id, self.channel_id, session)
+        )
+        await self._room.emit(session, "session_started", session_id=session.id, participant_id=participant_id)
+        return session
+
+    async def end_session(self, session: VoiceSession, *, reason: str = "ended") -> None:
+        """End a session: the model's connection, then the caller's line. Ending it again does nothing.
+
+        Args:
+            session: The session.
+            reason: For the ``session_ended`` event: ``"ended"``, ``"hang_up"``, ``"provider_closed"``, ``"closed"``.
+        """
+        live = self._sessions.find(session)
+        if live is None or live.ending:
+            return
+        live.ending = True
+        await self._close_both_sides(live)
+        self._sessions.remove(session)
+        await live.events.finish()
+        await self._room.emit(session, "voice_session_ended", session_id=session.id, reason=reason)
+        await self._room.emit(session, "session_ended", session_id=session.id, reason=reason)
+        await self._room.observe(session, HookTrigger.ON_SESSION_ENDED, session)
+
+    async def close(self) -> None:
+        """End all sessions, then close provider and transport."""
+        for live in self._sessions.all():
+            await self.end_session(live.session, reason="closed")
+        for ending in list(self._endings.values()):
+            await ending
+        await self._tasks.cancel_all()
+        await self._provider.close()
+        await self._transport.close()
+
+    # What can be done with a session
+
+    async def inject_text(self, session: VoiceSession, text: str, *, role: str = "user") -> None:
+        """Say ``text`` to the model in the name of ``role`` and let it answer.
+
+        Raises:
+            SessionNotFoundError: The session has ended.
+        """
+        if not self._sessions.require(session).released:
+            await self._provider.inject_text(session, text, role=role)
+
+    async def reconfigure_session(
+        self,
+        session: VoiceSession,
+        *,
+        system_prompt: str | None = None,
+        voice: str | None = None,
+        tools: Sequence[dict[str, Any]] | None = None,
+        temperature: float | None = None,
+        provider_config: Mapping[str, Any] | None = None,
+        report: bool = True,
+    ) -> None:
+        """Change prompt, voice, tools or settings of one session and go on with its conversation.
+
+        ``None`` keeps the session's own value; ``""`` and ``()`` clear it. Tools that the session's metadata brought
+        stay. A session whose model was released gets one again.
+
+        Args:
+            session: The session.
+            system_prompt: Instructions.
+            voice: The provider's name of the voice.
+            tools: All tools, the application's included.
+            temperature: Sampling temperature.
+            provider_config: Settings that only the provider understands.
+            report: Whether to emit ``session_reconfigure`` events.
+
+        Raises:
+            SessionNotFoundError: The session has ended, or ended meanwhile.
+            ProviderError: It did not succeed. The session goes on being configured as before for this channel, but may
+                be without a connection: call again, or end it.
+        """
+        live = self._sessions.require(session)
+        change = SessionConfig(
+            system_prompt, voice, None if tools is None else tuple(tools), temperature, provider_config
+        )
+        wanted = change.with_tools_of(SessionConfig(tools=live.own_tools)).over(live.config)
+        if report:
+            await self._room.emit(session, "session_reconfigure", step="started", agent=None)
+        try:
+            await self._apply(live, wanted)
+        except Exception as error:
+            if report:
+                await self._room.emit(session, "session_reconfigure", step="failed", agent=None, error=str(error))
+            raise
+        if report:
+            await self._room.emit(session, "session_reconfigure", step="completed", agent=None)
+
+    async def release_provider(self, session: VoiceSession) -> None:
+        """Close the model's connection and leave the caller's line open, for a person to take over.
+
+        :meth:`reconfigure_session` connects a model again.
+        """
+        live = self._sessions.require(session)
+        if live.released:
+            return
+        live.released = True
+        await self._provider.disconnect(session)
+        if not live.ending:
+            session.state = VoiceSessionState.PAUSED
+
+    # Channel
+
+    async def deliver(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        """Nothing: the caller hears the model, and :meth:`on_event` tells the model."""
+        return ChannelOutput.empty()
+
+    async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        """Tell the models of the room what others wrote, in the role of ``metadata["inject_role"]``."""
+        if event.source.channel_id == self.channel_id or not isinstance(event.content, TextContent):
+            return ChannelOutput.empty()
+        role = str(event.metadata.get("inject_role", "system"))
+        for session in self.get_room_sessions(event.room_id):
+            self._tasks.spawn(self._inject_event(session, event, event.content.body, role), name="inject text")
+        return ChannelOutput.empty()
+
+    # Small parts
+
+    def _new_live(self, session: VoiceSession, config: SessionConfig, own: SessionConfig) -> LiveVoiceSession:
+        live = LiveVoiceSession(session, config, own_tools=own.tools or ())
+
+        async def do(work: Work) -> None:
+            await work()
+
+        async def report(where: str, error: BaseException) -> None:
+            await self._room.report(session, where, error)
+
+        live.events = OrderedWorker(self._tasks, "events of the session", do, report)
+        live.caller_audio = OrderedWorker(
+            self._tasks, "audio of the caller", lambda pcm: self._audio.to_model(live, pcm), report
+        )
+        live.model_audio = OrderedWorker(
+            self._tasks, "audio of the model", lambda item: self._audio.to_caller(live, item), report
+        )
+        self._sessions.add(live)
+        return live
+
+    async def _connect(self, live: LiveVoiceSession) -> None:
+        await self._provider.connect(
+            live.session,
+            **_settings(live.config),
+            input_sample_rate=self._input_rate_hz,
+            output_sample_rate=self._output_rate_hz,
+            server_vad=True,
+        )
+
+    async def _apply(self, live: LiveVoiceSession, config: SessionConfig) -> None:
+        if live.released:
+            previous, live.config = live.config, config
+            try:
+                await self._connect(live)
+            except BaseException:
+                live.config = previous
+                live.session.state = VoiceSessionState.PAUSED
+                raise
+            live.released = False
+        else:
+            # For a provider None means "keep", and what it has now may come from an attempt that failed.
+            nothing = SessionConfig(system_prompt="", voice="", tools=(), provider_config={})
+            await self._provider.reconfigure(live.session, **_settings(config.over(nothing)))
+            self._sessions.require(live.session)
+            live.config = config
+
+    async def _abandon(self, live: LiveVoiceSession) -> None:
+        """A session that did not come about: nothing of it stays."""
+        if live.ending:
+            return
+        live.ending = True
+        await self._close_both_sides(live)
+        live.events.stop()
+        self._sessions.remove(live.session)
+
+    async def _close_both_sides(self, live: LiveVoiceSession) -> None:
+        session = live.session
+        for where, hang_up in (("provider", self._provider.disconnect), ("transport", self._transport.disconnect)):
+            try:
+                await hang_up(session)
+            except Exception as error:
+                await self._room.report(session, f"disconnecting the {where}", error)
+        session.state = VoiceSessionState.ENDED
+        live.stop()
+
+    async def _inject_event(self, session: VoiceSession, event: RoomEvent, text: str, role: str) -> None:
+        live = self._sessions.find(session)
+        if live is None or live.ending or live.released:
+            return
+        await self._provider.inject_text(session, text, role=role)
+        await self._room.observe(session, HookTrigger.ON_REALTIME_TEXT_INJECTED, event)
+
+    def _on_caller_audio(self, session: VoiceSession, frame: AudioFrame) -> None:
+        live = self._sessions.find(session)
+        if live is not None:
+            self._audio.from_caller(live, frame)
+
+    def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Task[None] | None:
+        if self._sessions.find(session) is None:
+            return None
+        ending = self._tasks.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
+        self._endings[session.id] = ending
+        ending.add_done_callback(lambda _: self._endings.pop(session.id, None))
+        return ending
+
+    async def _on_binding_changed(self, event: RoomEvent, context: RoomContext) -> None:
+        for live in self._sessions.of_room(event.room_id):
+            live.binding = await self._room.binding(event.room_id)
+
+    async def _report(self, where: str, error: BaseException) -> None:
+        await self._room.report(None, where, error)
+
+
+def _settings(config: SessionConfig) -> dict[str, Any]:
+    return {
+        "system_prompt": config.system_prompt,
+        "voice": config.voice,
+        "tools": None if config.tools is None else list(config.tools),
+        "temperature": config.temperature,
+        "provider_config": config.provider_config,
+    }
