@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Protocol servers that stand where a provider's service would: they listen, and refuse what the service refuses."""

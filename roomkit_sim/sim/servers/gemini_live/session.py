@@ -1,0 +1,260 @@
+"""One connection: reads the client's frames, listens, and lets the mind take its turns."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from roomkit_sim.sim.audio.recognition import Ambiguous
+from roomkit_sim.sim.audio.recognition import Heard as Recognised
+from roomkit_sim.sim.scenario.mind import Latency
+from roomkit_sim.sim.servers.gemini_live import server_frames as frames
+from roomkit_sim.sim.servers.gemini_live.client_frames import (
+    ActivityMark,
+    Audio,
+    ClientFrame,
+    Setup,
+    TextTurn,
+    ToolResults,
+    Violation,
+    parse_client_frame,
+)
+from roomkit_sim.sim.servers.gemini_live.conversation import Conversation
+from roomkit_sim.sim.servers.gemini_live.turn import Turn
+from roomkit_sim.sim.servers.hearing import RATE_HZ, Ear, Heard, SpeechBegan
+from roomkit_sim.sim.servers.mind import Character, Stimulus
+from roomkit_sim.sim.trace.events import Json
+from roomkit_sim.sim.trace.recorder import TraceSink
+
+if TYPE_CHECKING:
+    from roomkit_sim.sim.servers.gemini_live.server import GeminiLiveServer
+
+__all__ = ["Session", "Socket"]
+
+GOING_AWAY = 1001
+
+
+class Socket(Protocol):
+    """The part of a WebSocket that a session needs."""
+
+    async def send(self, message: bytes) -> None:
+        """Send a frame."""
+
+    async def recv(self) -> str | bytes:
+        """The next frame."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close."""
+
+
+class Session:
+    """One connection.
+
+    Args:
+        server: What its connections share.
+        socket: The WebSocket.
+        conn: The connection's number in its call.
+        sink: The call's trace.
+    """
+
+    def __init__(self, server: GeminiLiveServer, socket: Socket, conn: int, sink: TraceSink) -> None:
+        self.server = server
+        self.conn = conn
+        self.setup = Setup("")
+        self.conversation = Conversation("")
+        self.character = Character("", None, None)
+        self.ear: Ear | None = None
+        self._socket = socket
+        self._sink = sink
+        self._turn: Turn | None = None
+        self._turn_task: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._sends: dict[asyncio.Task[None], None] = {}
+        self._closed = False
+
+    @property
+    def latency(self) -> Latency:
+        """How long things take."""
+        return self.server.latency
+
+    def emit(self, kind: str, **data: Json) -> None:
+        """Put an event into the call's trace."""
+        self._sink.emit("server", kind, conn=self.conn, **data)
+
+    async def send(self, frame: bytes) -> None:
+        """Send a frame."""
+        await self._socket.send(frame)
+
+    # The life of a connection
+
+    async def run(self) -> None:
+        """Serve the connection until it closes."""
+        try:
+            await self._begin()
+            while True:
+                await self._on_frame(parse_client_frame(await self._socket.recv()))
+        except Violation as violation:
+            self.emit("refused", why=violation.reason, code=violation.code)
+            await self._socket.close(violation.code, violation.reason)
+        finally:
+            await self._stop()
+
+    async def _begin(self) -> None:
+        frame = parse_client_frame(await self._socket.recv())
+        if not isinstance(frame, Setup):
+            raise Violation("The first message must be setup.")
+        self.setup = frame
+        self.conversation = self.server.handles.resume(frame)
+        self.ear = Ear(self.server.recogniser, frame.silence_ms or self.latency.hangover_ms)
+        self.character = self.server.mind.character(frame.instructions)
+        await asyncio.sleep((self.latency.resume_ms if frame.handle else self.latency.setup_ms) / 1000)
+        if frame.handle:
+            self.emit("resumed", handle=frame.handle, turns=len(self.conversation.turns))
+        await self.send(frames.SETUP_COMPLETE)
+        self.emit("persona", name=self.character.name, agent=self.character.agent, voice=frame.voice)
+        if frame.resumption and not frame.handle:
+            self.schedule_handle()
+        self._react(Stimulus(on="resumed" if frame.handle else "connected"))
+
+    async def _stop(self) -> None:
+        self._closed = True
+        for timer in self._timers:
+            timer.cancel()
+        tasks = [task for task in (self._turn_task, *self._sends) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def go_away(self, time_left_ms: int) -> None:
+        """Announce that the connection will be closed, and close it when the time is up."""
+        self.emit("go_away", time_left_ms=time_left_ms)
+        self._in_background(self.send(frames.go_away(time_left_ms)))
+        close = self._socket.close
+        self._later(time_left_ms, lambda: self._in_background(close(GOING_AWAY, "going away")))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection still stands."""
+        return not self._closed
+
+    # What the client sends
+
+    async def _on_frame(self, frame: ClientFrame) -> None:
+        match frame:
+            case Audio():
+                await self._hear(frame)
+            case ToolResults():
+                self._take_results(frame)
+            case TextTurn():
+                await self._take_text(frame)
+            case ActivityMark():
+                pass
+            case Setup():
+                raise Violation("setup may be sent once only.")
+
+    async def _hear(self, audio: Audio) -> None:
+        assert self.ear is not None
+        if audio.rate_hz != RATE_HZ:
+            raise Violation(f"Audio at {audio.rate_hz} Hz: this model hears audio/pcm;rate={RATE_HZ}.")
+        for event in self.ear.feed(audio.pcm):
+            if isinstance(event, SpeechBegan):
+                await self._on_speech()
+            else:
+                await self._on_utterance(event)
+
+    async def _on_speech(self) -> None:
+        self.emit("speech_started")
+        if self.setup.interruptible:
+            await self._interrupt()
+
+    async def _on_utterance(self, heard: Heard) -> None:
+        self.emit("turn_committed")
+        recognition = heard.recognition
+        utterance = recognition.id if isinstance(recognition, Recognised) else None
+        outcome = "heard" if utterance else "ambiguous" if isinstance(recognition, Ambiguous) else "unknown"
+        self.emit("heard", utterance=utterance, score=round(recognition.score, 3), outcome=outcome)
+        words = self.server.transcripts.get(utterance, "") if utterance else ""
+        self.conversation.turns.append(("user", words or "(not understood)"))
+        if self.setup.transcribe_input:
+            for piece in pieces(words):
+                await self.send(frames.input_transcription(piece))
+        self._react(Stimulus(hears=utterance or "unknown"))
+
+    def _take_results(self, results: ToolResults) -> None:
+        for call_id, _, result in results.results:
+            if self._turn is None or not self._turn.take_result(call_id, result):
+                raise Violation(f"toolResponse for a call that is not open: {call_id!r}.")
+
+    async def _take_text(self, text: TextTurn) -> None:
+        if self._turn is not None and self._turn.open_calls:
+            raise Violation("Request contains an invalid argument: clientContent while a tool call is open.")
+        self.conversation.turns += text.turns
+        if text.complete:
+            await self._interrupt()
+            words = " ".join(words for role, words in text.turns if role == "user")
+            self._react(Stimulus(on="asked_to_speak", text=words))
+
+    # What the model does
+
+    def _react(self, stimulus: Stimulus) -> None:
+        rule = self.server.mind.react(self.character, stimulus, self.conversation.uses)
+        if rule is None:
+            return
+        self._turn = Turn(self, rule)
+        if self.setup.resumption:
+            self._in_background(self.send(frames.not_resumable()))
+        self._turn_task = asyncio.get_running_loop().create_task(self._turn.run(), name=f"model turn on {self.conn}")
+
+    async def _interrupt(self) -> None:
+        """Stop the turn that is being taken, if there is one."""
+        turn, task = self._turn, self._turn_task
+        if turn is None or task is None or task.done():
+            return
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        self._turn = None
+        self.emit("interrupted", calls=list(turn.open_calls))
+        if turn.open_calls:
+            await self.send(frames.tool_call_cancellation(turn.open_calls))
+        await self.send(frames.INTERRUPTED)
+        await self.send(frames.turn_complete(self.prompt_tokens(), turn.spoken_ms))
+        self.schedule_handle()
+
+    def schedule_handle(self) -> None:
+        """Issue a fresh resumption handle after a while, if the client wants handles and nothing is under way then."""
+        if self.setup.resumption:
+            self._later(self.latency.handle_ms, self._issue_handle)
+
+    def _issue_handle(self) -> None:
+        generating = self._turn is not None and self._turn.is_generating
+        if not self._closed and not generating:
+            handle = self.server.handles.issue(self.conversation)
+            self._in_background(self.send(frames.resumable(handle)))
+
+    def prompt_tokens(self) -> int:
+        """About what the conversation costs as a prompt."""
+        return 20 + sum(len(words) // 4 for _, words in self.conversation.turns)
+
+    def _later(self, delay_ms: int, action: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, action))
+
+    def _in_background(self, work: object) -> None:
+        task = asyncio.get_running_loop().create_task(self._quietly(work))
+        self._sends[task] = None
+        task.add_done_callback(lambda done: self._sends.pop(done, None))
+
+    async def _quietly(self, work: object) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            await work  # type: ignore[misc]
+        except ConnectionClosed:
+            # The connection ended while something was still to be said on it.
+            return
+
+
+def pieces(text: str) -> list[str]:
+    """A transcript in the pieces in which the service sends it: words, all but the first with a leading blank."""
+    return [word if index == 0 else f" {word}" for index, word in enumerate(text.split())]
