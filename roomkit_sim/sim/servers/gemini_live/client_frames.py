@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _SETUP_FIELDS = frozenset(
-    [
+    {
         "model",
         "generationConfig",
         "systemInstruction",
@@ -42,7 +42,7 @@ _SETUP_FIELDS = frozenset(
         "avatarConfig",
         "safetySettings",
         "labels",
-    ]
+    }
 )
 _MESSAGES = ("setup", "clientContent", "realtimeInput", "toolResponse", "contextUpdate")
 _OPAQUE = frozenset({"args", "response", "parametersJsonSchema", "responseJsonSchema", "parameters"})
