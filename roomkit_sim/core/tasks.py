@@ -36,6 +36,8 @@ class BackgroundTasks:
         task = context.run(self._create, work, name)
         self._tasks[task] = None
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        # Cancelled before it began, the task leaves `work` unstarted; closing what has ended does nothing.
+        task.add_done_callback(lambda done: work.close())
         return task
 
     def _create(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[None]:
