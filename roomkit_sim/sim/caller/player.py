@@ -43,7 +43,7 @@ class Player:
     ) -> None:
         self._caller = caller
         self._clips = clips
-        self._line = line.transport
+        self._line = line.line
         self._recorder = recorder
         self._voices_of = voices_of
         self._step = 0

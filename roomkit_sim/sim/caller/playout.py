@@ -91,7 +91,7 @@ class Playout:
         if not self._audible:
             return None
         spans = self._audible
-        # The last span that has begun is heard; only it and those after it matter.
+        # The last span that has begun counts as heard, even if it begins now; only it and those after it matter.
         index = max(0, bisect_right(spans, now, key=lambda span: span.start_sample) - 1)
         quiet = spans[index].end_sample + length
         for span in spans[index + 1 :]:

@@ -116,10 +116,12 @@ class VoiceTracker:
     def _name(self, end: int) -> None:
         recent = np.concatenate(self._collected)[-self._samples(_LOOK_MS) :]
         voice = self._identifier.dominant(recent, self._rate_hz)
-        if self.parts and self.parts[-1].voice == voice and self._wanted == self._samples(_AGAIN_MS):
+        goes_on = self._wanted == self._samples(_AGAIN_MS)
+        if goes_on and self.parts[-1].voice == voice:
             self.parts[-1].end_sample = end
         else:
-            self.parts.append(VoicePart(voice, self._start, end))
+            # Within a run the other voice began somewhere since the last look: certain is only what was looked at.
+            self.parts.append(VoicePart(voice, end - len(recent) if goes_on else self._start, end))
         self._forget(_AGAIN_MS)
 
     def _forget(self, wanted_ms: int) -> None:

@@ -131,9 +131,8 @@ def _end_of_service(record: CallRecord) -> int:
         if event.name == "runtime.reconfigure":
             begun = event.data.get("step") in ("started", "retry")
             switching = (switching or event.t_ns) if begun else None
-        elif event.name == "runtime.handoff_decided" and event.data.get("accepted") is True:
-            if event.data.get("to") == "human":
-                return event.t_ns
+        elif event.name == "runtime.handoff_decided" and event.data.get("accepted") and event.data.get("to") == "human":
+            return event.t_ns
     views = [view for view in connections(record.events) if view.ready_ns is not None]
     if not any(view.open_at(end - 1) for view in views):
         closed = [view.closed_ns for view in views if view.closed_ns is not None and view.closed_ns <= end]

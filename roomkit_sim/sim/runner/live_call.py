@@ -1,0 +1,144 @@
+"""One call while it is made: the caller, its line, and what the application answered."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from roomkit_sim.core.clock import Clock, use_clock
+from roomkit_sim.core.ids import use_ids
+from roomkit_sim.errors import AppError
+from roomkit_sim.sim.adapters.base import Adapter
+from roomkit_sim.sim.audio.files import Clip
+from roomkit_sim.sim.caller.exchange import Exchange
+from roomkit_sim.sim.caller.line import LineTransport, PhoneLine
+from roomkit_sim.sim.caller.player import Player
+from roomkit_sim.sim.caller.voices import VoiceBook
+from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.scenario.model import Call
+from roomkit_sim.sim.trace.events import Json
+from roomkit_sim.sim.trace.recorder import Recorder
+from roomkit_sim.sim.world.network import connection_owner
+from roomkit_sim.sim.world.seeds import SeedTree
+
+__all__ = ["LiveCall"]
+
+SETTLE_S = 0.5
+"""Virtual time after the hang-up in which closing handshakes and background work come to their end."""
+
+
+class LiveCall:
+    """One call of a run. It survives the run, however the run ends.
+
+    Args:
+        id: The call's id.
+        spec: What the scenario says of it.
+        clips: The caller's utterances.
+        exchange: Where its line is added.
+        seeds: Of the run.
+        now_ns: Nanoseconds since the start of the run.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        spec: Call,
+        clips: Mapping[str, Clip],
+        *,
+        exchange: Exchange,
+        seeds: SeedTree,
+        now_ns: Callable[[], int],
+    ) -> None:
+        self.id = id
+        self.spec = spec
+        self.recorder = Recorder(id, now_ns)
+        self.voices = VoiceBook()
+        self.recorder.listen(self.voices.hear)
+        self.facts: Mapping[str, Json] = {}
+        self.line = LineTransport(
+            call_id=id,
+            rate_hz=spec.caller.sample_rate_hz,
+            now_ns=now_ns,
+            noise=seeds.generator("line.noise", id),
+            sink=self.recorder,
+            voices=self.voices.identifier,
+        )
+        exchange.add(self.line)
+        self.phone = PhoneLine(id, exchange, spec.caller.sample_rate_hz, own_line=self.line)
+        self._clips = clips
+        self._ids = seeds.stream("ids", id)
+        self._answered: Any = None
+
+    async def run(self, answer: Answer, adapter: Adapter, clock: Clock) -> None:
+        """Make the call, from dialling to what follows the hang-up. An application that fails fails the call only."""
+        with ExitStack() as context:
+            context.enter_context(use_clock(clock))
+            context.enter_context(use_ids(lambda: f"{self._ids.getrandbits(128):032x}"))
+            context.enter_context(adapter.observing(self.recorder))
+            connection_owner.set(self.id)
+            await asyncio.sleep(self.spec.starts_at_ms / 1000)
+            try:
+                await self._talk(answer, adapter)
+                await asyncio.sleep(SETTLE_S)
+            except Exception as error:
+                self.app_raised(error)
+                await self.line.hang_up()
+
+    async def close(self, adapter: Adapter) -> None:
+        """Release what the application built for this call."""
+        if self._answered is not None:
+            await self._guarded(adapter.close(self._answered))
+
+    def app_raised(self, error: BaseException) -> None:
+        """Record that the application failed."""
+        places: list[Json] = [_place(frame) for frame in traceback.extract_tb(error.__traceback__)][-4:]
+        self.recorder.emit("runtime", "app_raised", exception=type(error).__name__, message=str(error), where=places)
+
+    async def _talk(self, answer: Answer, adapter: Adapter) -> None:
+        player = Player(
+            caller=self.spec.caller,
+            clips=self._clips,
+            line=self.phone,
+            recorder=self.recorder,
+            voices_of=self.voices.voices_of,
+        )
+        caller = asyncio.create_task(player.run(), name=f"caller of {self.id}")
+        try:
+            answered = await answer(self.phone)
+            if not adapter.recognises(answered):
+                raise AppError(
+                    f"the application returned {answered!r}; it must return Call(kit, session) from roomkit_sim.sim"
+                )
+            self._answered = answered
+            self.facts = adapter.facts(answered)
+            if not self.line.connected and not self.line.ended:
+                raise AppError(
+                    "the application returned without connecting the line: give the channel transport=line.transport "
+                    "and call start_session(..., connection=line.connection)"
+                )
+            await caller
+            await adapter.end(answered)
+        finally:
+            caller.cancel()
+
+    async def _guarded(self, work: Any) -> None:
+        try:
+            await work
+        except Exception as error:
+            self.app_raised(error)
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    """A frame as ``file:line in function``, its path as short as people know it and the same on every machine."""
+    path = Path(frame.filename)
+    if "site-packages" in path.parts:
+        shown = Path(*path.parts[path.parts.index("site-packages") + 1 :])
+    elif path.is_relative_to(Path.cwd()):
+        shown = path.relative_to(Path.cwd())
+    else:
+        shown = Path(path.name)
+    return f"{shown}:{frame.lineno} in {frame.name}"

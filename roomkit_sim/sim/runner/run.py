@@ -1,0 +1,190 @@
+"""Plays one plan in one simulated world."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from roomkit_sim.errors import BudgetExceededError, DeadlockError, RealNetworkError
+from roomkit_sim.sim.adapters.base import Adapter
+from roomkit_sim.sim.caller.exchange import Exchange
+from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.runner.faults import arm
+from roomkit_sim.sim.runner.live_call import LiveCall
+from roomkit_sim.sim.runner.sound import Sound
+from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec
+from roomkit_sim.sim.scenario.plan import Plan
+from roomkit_sim.sim.servers.gemini_live.server import HOST, GeminiLiveServer
+from roomkit_sim.sim.servers.gemini_live.session import Session
+from roomkit_sim.sim.trace.recorder import Recorder, TraceSink
+from roomkit_sim.sim.trace.wiretap import ObservedConnection, Wiretap
+from roomkit_sim.sim.world.link import Link, LinkPair
+from roomkit_sim.sim.world.world import World
+
+__all__ = ["PlayedRun", "play"]
+
+HTTPS = 443
+_MS = 1_000_000
+
+
+@dataclass(frozen=True)
+class PlayedRun:
+    """What a run leaves behind.
+
+    Args:
+        calls: Its calls, in the order of the scenario.
+        sessions: The provider's sessions of each call, by the call's id.
+    """
+
+    calls: list[LiveCall]
+    sessions: dict[str, list[Session]]
+
+
+class _WorldClock:
+    """The world's time for the runtime."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return self._world.now()
+
+    def monotonic_ns(self) -> int:
+        return self._world.now_ns
+
+
+class _Stage:
+    """Everything of one run: the world, the fake service, the lines. It outlives a run that hangs."""
+
+    def __init__(self, plan: Plan, sound: Sound) -> None:
+        scenario = plan.scenario
+        self.plan = plan
+        self.world = World(seed=plan.seed, links=link_pair(scenario.network), budget_ns=scenario.budget_ms * _MS)
+        self.tap = Wiretap(self._sink_of, self.now_ns)
+        self.world.network.observers.append(self.tap)
+        self.server = GeminiLiveServer(
+            mind=scenario.mind,
+            agent_of=scenario.agent_of,
+            recogniser=sound.recogniser,
+            transcripts=sound.transcripts,
+            latency=scenario.latency,
+            seeds=self.world.seeds,
+            sink_for=self._sink_for,
+        )
+        exchange = Exchange()
+        self.calls = {
+            (id := call_id(plan, call.name)): LiveCall(
+                id,
+                call,
+                sound.clips[call.name],
+                exchange=exchange,
+                seeds=self.world.seeds,
+                now_ns=self.now_ns,
+            )
+            for call in scenario.calls
+        }
+        self._conn_owner: dict[int, str] = {}
+
+    def now_ns(self) -> int:
+        return self.world.now_ns
+
+    @property
+    def first(self) -> LiveCall:
+        return next(iter(self.calls.values()))
+
+    async def main(self, answer: Answer, adapter: Adapter) -> None:
+        """The run."""
+        self.world.network.add_host(HOST)
+        service = await self.server.serve(HOST, HTTPS)
+        for fault in self.plan.scenario.faults:
+            arm(fault, self.first.recorder, self._strike)
+        clock = _WorldClock(self.world)
+        tasks = [
+            asyncio.create_task(call.run(answer, adapter, clock), name=f"call {call.id}")
+            for call in self.calls.values()
+        ]
+        await asyncio.gather(*tasks)
+        for call in self.calls.values():
+            await call.close(adapter)
+        service.close()
+        await service.wait_closed()
+
+    def sessions_of(self, call: str) -> list[Session]:
+        """The provider's sessions of a call, in order."""
+        return [session for session in self.server.sessions if self._conn_owner.get(session.conn) == call]
+
+    def _recorder_of(self, owner: str | None) -> Recorder:
+        # A connection that was dialled on nobody's behalf, such as a warm-up, is shown in the first call.
+        return self.calls[owner].recorder if owner in self.calls else self.first.recorder
+
+    def _sink_of(self, connection: ObservedConnection) -> TraceSink:
+        recorder = self._recorder_of(self.world.network.connections[connection.id].owner)
+        self._conn_owner[connection.id] = recorder.call
+        return recorder
+
+    def _sink_for(self, peer: tuple[str, int]) -> tuple[int, TraceSink]:
+        connection = self.world.network.by_client_address(peer)
+        return connection.id, self._recorder_of(connection.owner)
+
+    def _strike(self, fault: Fault) -> None:
+        """Let a fault happen to the newest open session of the first call."""
+        call = self.first
+        is_open = [session for session in self.sessions_of(call.id) if session.is_open]
+        conn = is_open[-1].conn if is_open else None
+        call.recorder.emit("world", "fault", what=fault.do, conn=conn, stage=fault.stage, handoff=fault.handoff)
+        if not is_open:
+            return
+        match fault.do:
+            case "go_away":
+                is_open[-1].go_away(fault.time_left_ms)
+            case "cut":
+                self.world.network.cut(is_open[-1].conn)
+
+
+def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter) -> PlayedRun:
+    """Play a plan.
+
+    What goes wrong inside, up to a run that hangs, is in the traces of the calls; nothing is raised for it.
+    """
+    stage = _Stage(plan, sound)
+    for call in stage.calls.values():
+        call.recorder.emit("world", "seed", seed=plan.seed)
+    try:
+        stage.world.run(lambda: stage.main(answer, adapter))
+    except DeadlockError as error:
+        _stopped(stage, "deadlock", error)
+    except BudgetExceededError as error:
+        _stopped(stage, "budget_exceeded", error)
+    except RealNetworkError as error:
+        _stopped(stage, "real_network", error)
+    for message in stage.world.unhandled:
+        stage.first.recorder.emit("world", "unhandled", message=message)
+    stage.tap.finish()
+    return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls})
+
+
+def _stopped(stage: _Stage, kind: str, error: Exception) -> None:
+    for call in stage.calls.values():
+        call.recorder.emit("world", kind, message=str(error))
+
+
+def call_id(plan: Plan, name: str) -> str:
+    """The id of a call: the scenario's name, with the call's where there are several."""
+    scenario = plan.scenario
+    return scenario.scenario if len(scenario.calls) == 1 else f"{scenario.scenario}.{name}"
+
+
+def link_pair(network: NetworkSpec) -> LinkPair:
+    """The links that a scenario describes."""
+    return LinkPair(_link(network.up), _link(network.down))
+
+
+def _link(spec: LinkSpec) -> Link:
+    return Link(
+        latency_ns=round(spec.latency_ms * _MS),
+        jitter_ns=round(spec.jitter_ms * _MS),
+        bandwidth_bytes_per_s=None if spec.bandwidth_kbps is None else spec.bandwidth_kbps * 1000 / 8,
+        loss=spec.loss,
+        stall_ns=round(spec.stall_ms * _MS),
+    )
