@@ -8,10 +8,21 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 __all__ = ["InMemoryLockManager", "RoomLockManager", "holding_no_locks"]
 
-_held: ContextVar[frozenset[str]] = ContextVar("roomkit_sim_held_rooms", default=frozenset())
+
+@dataclass(eq=False)
+class _Grant:
+    """The right to a room, from the moment its lock was taken until it is given up."""
+
+    manager: object
+    room_id: str
+    live: bool = True
+
+
+_held: ContextVar[tuple[_Grant, ...]] = ContextVar("roomkit_sim_held_rooms", default=())
 
 
 @contextmanager
@@ -21,7 +32,7 @@ def holding_no_locks() -> Iterator[None]:
     A background task inherits the context of the task that starts it, but not its right to a room: without this it
     would either enter a room that it does not hold, or wait for a lock that its starter gives up only after it.
     """
-    token = _held.set(frozenset())
+    token = _held.set(())
     try:
         yield
     finally:
@@ -52,17 +63,20 @@ class InMemoryLockManager(RoomLockManager):
     async def locked(self, room_id: str) -> AsyncIterator[None]:
         """Hold the lock of a room; entering again while holding it does nothing."""
         held = _held.get()
-        if room_id in held:
+        if any(grant.live and grant.manager is self and grant.room_id == room_id for grant in held):
             yield
             return
         lock = self._lock_of(room_id)
         self._users[room_id] = self._users.get(room_id, 0) + 1
         try:
             async with lock:
-                token = _held.set(held | {room_id})
+                # A task that inherited the grant and outlives this block must find it dead, not merely absent here.
+                grant = _Grant(self, room_id)
+                token = _held.set((*held, grant))
                 try:
                     yield
                 finally:
+                    grant.live = False
                     _held.reset(token)
         finally:
             self._release_user(room_id)
