@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.channels.base import Channel
+from roomkit_sim.channels.realtime.after_result import running_tool
 from roomkit_sim.channels.realtime.audio_path import AudioPath
 from roomkit_sim.channels.realtime.conversation import Conversation
 from roomkit_sim.channels.realtime.ordered_worker import OrderedWorker
@@ -265,7 +266,9 @@ class RealtimeVoiceChannel(Channel):
         """Change prompt, voice, tools or settings of one session and go on with its conversation.
 
         ``None`` keeps the session's own value; ``""`` and ``()`` clear it. Tools that the session's metadata brought
-        stay. A session whose model was released gets one again.
+        stay. A session whose model was released gets one again. Called by a tool that the session's model has called,
+        it returns at once and the change follows the tool's result, which must reach the model on the connection that
+        asked.
 
         Args:
             session: The session.
@@ -285,17 +288,11 @@ class RealtimeVoiceChannel(Channel):
         change = SessionConfig(
             system_prompt, voice, None if tools is None else tuple(tools), temperature, provider_config
         )
-        wanted = change.with_tools_of(SessionConfig(tools=live.own_tools)).over(live.config)
-        if report:
-            await self._room.emit(session, "session_reconfigure", step="started", agent=None)
-        try:
-            await self._apply(live, wanted)
-        except Exception as error:
-            if report:
-                await self._room.emit(session, "session_reconfigure", step="failed", agent=None, error=str(error))
-            raise
-        if report:
-            await self._room.emit(session, "session_reconfigure", step="completed", agent=None)
+        tool = running_tool(live)
+        if tool is not None:
+            tool.add(lambda: self._reconfigure(live, change, report=report))
+            return
+        await self._reconfigure(live, change, report=report)
 
     async def release_provider(self, session: VoiceSession) -> None:
         """Close the model's connection and leave the caller's line open, for a person to take over.
@@ -354,6 +351,19 @@ class RealtimeVoiceChannel(Channel):
             output_sample_rate=self._output_rate_hz,
             server_vad=True,
         )
+
+    async def _reconfigure(self, live: LiveVoiceSession, change: SessionConfig, *, report: bool) -> None:
+        wanted = change.with_tools_of(SessionConfig(tools=live.own_tools)).over(live.config)
+        if report:
+            await self._room.emit(live.session, "session_reconfigure", step="started", agent=None)
+        try:
+            await self._apply(live, wanted)
+        except Exception as error:
+            if report:
+                await self._room.emit(live.session, "session_reconfigure", step="failed", agent=None, error=str(error))
+            raise
+        if report:
+            await self._room.emit(live.session, "session_reconfigure", step="completed", agent=None)
 
     async def _apply(self, live: LiveVoiceSession, config: SessionConfig) -> None:
         if live.released:

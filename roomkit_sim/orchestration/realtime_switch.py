@@ -134,7 +134,7 @@ class RealtimeSwitch:
             if session.state is VoiceSessionState.ENDED:
                 break
             try:
-                await self._channel.reconfigure_session(session, **_arguments(config))
+                await self._channel.reconfigure_session(session, **_arguments(config), report=False)
             except Exception as failure:
                 error = str(failure) or type(failure).__name__
                 continue
@@ -154,7 +154,7 @@ class RealtimeSwitch:
                 continue
             config = self._full_config(agent, await self._language(prepared.room_id, agent))
             try:
-                await self._channel.reconfigure_session(session, **_arguments(config))
+                await self._channel.reconfigure_session(session, **_arguments(config), report=False)
                 await self._channel.inject_text(session, TRANSFER_FAILED.format(reason=failure), role="user")
             except Exception as error:
                 await self._report(session, prepared.room_id, "gave_up", agent.channel_id, error=str(error))

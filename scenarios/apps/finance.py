@@ -45,7 +45,7 @@ async def answer(line: PhoneLine) -> Call:
         transport=line.transport,
     )
     kit.register_channel(voice)
-    _, handler = pipeline().install(kit, agents(), voice_channel_id="voice", greet_on_handoff=True)
+    _, handler = pipeline().install(kit, agents(), voice_channel_id="voice", greet_on_handoff=True, human_handoff=True)
     await kit.create_room(room_id=line.call_id)
     await kit.attach_channel(line.call_id, "voice")
     session = await voice.start_session(line.call_id, "caller", connection=line.connection)

@@ -31,9 +31,7 @@ async def answer(line: PhoneLine) -> Call:
         transport=line.transport,
     )
     kit.register_channel(voice)
-    agents = [
-        Agent(name, role=role, voice=tone, system_prompt="Be brief.") for name, (role, tone) in AGENTS.items()
-    ]
+    agents = [Agent(name, role=role, voice=tone, system_prompt="Be brief.") for name, (role, tone) in AGENTS.items()]
     pipeline().install(kit, agents, voice_channel_id="voice", greet_on_handoff=True)
     await kit.create_room(room_id=line.call_id)
     await kit.attach_channel(line.call_id, "voice")

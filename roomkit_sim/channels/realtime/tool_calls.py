@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from roomkit_sim.channels.realtime.after_result import AfterResult
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.realtime.session import LiveVoiceSession
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
@@ -60,13 +61,16 @@ class ToolCalls:
 
     async def _run(self, live: LiveVoiceSession, call_id: str, name: str, arguments: dict[str, Any]) -> None:
         self._mute_caller(live, +1)
+        after = AfterResult(live)
         try:
-            outcome = await self._outcome(live, call_id, name, arguments)
+            with after.collecting():
+                outcome = await self._outcome(live, call_id, name, arguments)
             deferred = outcome if isinstance(outcome, DeferredToolResult) else None
             text = as_result_text(outcome.result if isinstance(outcome, DeferredToolResult) else outcome)
             await self._submit(live, call_id, name, text, deferred=deferred is not None)
             if deferred is not None:
                 await deferred.then()
+            await after.run()
         finally:
             self._mute_caller(live, -1)
 

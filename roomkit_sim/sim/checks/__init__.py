@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Findings from traces: routing, phases, latency, audio, invariants, and whether the call proves anything."""

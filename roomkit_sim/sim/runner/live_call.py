@@ -95,7 +95,7 @@ class LiveCall:
 
     def app_raised(self, error: BaseException) -> None:
         """Record that the application failed."""
-        places: list[Json] = [_place(frame) for frame in traceback.extract_tb(error.__traceback__)][-4:]
+        places: list[Json] = [*map(_place, traceback.extract_tb(error.__traceback__)[-4:])]
         self.recorder.emit("runtime", "app_raised", exception=type(error).__name__, message=str(error), where=places)
 
     async def _talk(self, answer: Answer, adapter: Adapter) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from roomkit_sim.errors import ScenarioError
-from roomkit_sim.sim.scenario.loader import ScenarioSource
+from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource
 from roomkit_sim.sim.scenario.model import Scenario
+from roomkit_sim.sim.scenario.yaml_source import Location
 
 __all__ = ["Plan", "parse_seeds", "plans"]
 
@@ -22,6 +25,7 @@ class Plan:
         base_dir: The folder that relative sound files start from, and beside which committed speech lies.
         source: ``path:line`` of the scenario, for people and editors.
         rerun: The command that repeats exactly this run.
+        lines: Lines of the scenario's parts, where it stands in a file.
     """
 
     scenario: Scenario
@@ -29,11 +33,32 @@ class Plan:
     base_dir: Path
     source: str
     rerun: str
+    lines: Mapping[Location, int] = field(default_factory=dict, repr=False)
 
     @property
     def id(self) -> str:
         """Name, provider and seed; the same id is the same bytes."""
         return _id(self.scenario, self.seed)
+
+    @property
+    def slug(self) -> str:
+        """A name for files and folders: the place, the scenario's name and the seed."""
+        path = self.source.rpartition(":")[0].removesuffix(SUFFIX)
+        return re.sub(r"[^A-Za-z0-9]+", "-", f"{path}-{self.scenario.scenario}-s{self.seed}").strip("-")
+
+    def locator(self, call: int) -> Callable[..., str]:
+        """Gives ``file:line`` of a part of a call's expectation; of the nearest part that is written down."""
+        path = self.source.rpartition(":")[0]
+        several = ("calls", call, "expect") in self.lines or ("calls",) in self.lines
+
+        def locate(*part: str | int) -> str:
+            location = ("calls", call, "expect", *part) if several else ("expect", *part)
+            for end in range(len(location), 0, -1):
+                if location[:end] in self.lines:
+                    return f"{path}:{self.lines[location[:end]]}"
+            return self.source
+
+        return locate
 
 
 def _id(scenario: Scenario, seed: int) -> str:
@@ -50,7 +75,14 @@ def plans(source: ScenarioSource, seeds: tuple[int, ...], shown_path: str) -> li
     """
     place = f"{shown_path}:{source.line}"
     return [
-        Plan(source.scenario, seed, source.path.parent, place, f'pytest "{shown_path}::{_id(source.scenario, seed)}"')
+        Plan(
+            source.scenario,
+            seed,
+            source.path.parent,
+            place,
+            f'pytest "{shown_path}::{_id(source.scenario, seed)}"',
+            source.lines,
+        )
         for seed in seeds
     ]
 

@@ -86,7 +86,7 @@ class VirtualTimeLoop(base_events.BaseEventLoop):
     def __init__(self, network: SimNetwork, *, budget_ns: int) -> None:
         super().__init__()
         self.now_ns = 0
-        self.budget_ns: int | None = budget_ns
+        self.budget_ns = budget_ns
         self.network = network
         network.loop = self
         self._clock_resolution = 1e-9
@@ -119,7 +119,7 @@ class VirtualTimeLoop(base_events.BaseEventLoop):
                 + describe_waiting(self)
             )
         when = max(self.now_ns, round(scheduled[0].when() * NS_PER_S))
-        if self.budget_ns is not None and when > self.budget_ns:
+        if when > self.budget_ns:
             raise BudgetExceededError(
                 f"the run has used up its {self.budget_ns / NS_PER_S:g} s of virtual time: something hangs, or the "
                 f"scenario needs a larger budget_ms.\n" + describe_waiting(self)

@@ -28,7 +28,10 @@ class SeedTree:
 
     def number(self, *names: str) -> int:
         """256 bits that depend on the seed and the names only (BLAKE2b)."""
-        digest = hashlib.blake2b(digest_size=32, key=str(self.seed).encode())
+        key = str(self.seed).encode()
+        if len(key) > hashlib.blake2b.MAX_KEY_SIZE:
+            key = hashlib.blake2b(key).digest()
+        digest = hashlib.blake2b(digest_size=32, key=key)
         for name in names:
             encoded = name.encode()
             digest.update(len(encoded).to_bytes(4, "big") + encoded)

@@ -26,6 +26,9 @@ EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 
 DEFAULT_BUDGET_NS = 180_000_000_000
 
+CLEAN_UP_NS = 60_000_000_000
+"""Virtual time that cancelled tasks may take after a run that hung."""
+
 
 class World:
     """A world is used for one run.
@@ -78,7 +81,7 @@ class World:
             except (DeadlockError, BudgetExceededError):
                 # The runner cancels what is left, which may take (virtual) time once more.
                 assert self._loop is not None
-                self._loop.budget_ns = None
+                self._loop.budget_ns = self._loop.now_ns + CLEAN_UP_NS
                 raise
 
     def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,0 +1,43 @@
+"""A call that was played and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from roomkit_sim.sim.checks.findings import Finding, Severity
+from roomkit_sim.sim.trace.record import CallRecord
+
+__all__ = ["CheckedCall", "Verdict"]
+
+Verdict = Literal["passed", "failed", "invalid"]
+
+
+@dataclass(frozen=True)
+class CheckedCall:
+    """One call and what was found in it.
+
+    Args:
+        record: The call.
+        findings: What is wrong with it; those that are waived too.
+    """
+
+    record: CallRecord
+    findings: tuple[Finding, ...]
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """The findings that are not waived."""
+        return tuple(finding for finding in self.findings if finding.fails)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong that is not waived."""
+        return not self.failures
+
+    @property
+    def verdict(self) -> Verdict:
+        """Invalid is not passed: nothing was proved."""
+        if self.passed:
+            return "passed"
+        return "invalid" if any(finding.severity is Severity.INVALID for finding in self.failures) else "failed"

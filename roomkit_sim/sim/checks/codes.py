@@ -1,0 +1,176 @@
+"""Every code that a finding may have, with its usual cause and its cure. docs/findings.md is made from this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CODES", "Code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code means.
+
+    Args:
+        title: What is wrong.
+        cause: What usually leads to it.
+        cure: What to look at.
+    """
+
+    title: str
+    cause: str
+    cure: str
+
+
+CODES = {
+    "ROUTE001": Code(
+        "the call went another way than expected",
+        "The model handed over to another agent, the router chose another one, or a handoff was refused.",
+        "Compare the two paths; the first divergence is marked. Then read the handoffs around it in the trace.",
+    ),
+    "ROUTE002": Code(
+        "an expected handoff was never asked for",
+        "The caller was not understood, or the session did not declare the handoff tool.",
+        "Look for server.heard and server.mind_refused before the place where the handoff should be.",
+    ),
+    "ROUTE003": Code(
+        "a handoff is not the one expected",
+        "It came from or went to another agent, or was accepted where it had to be refused or the reverse.",
+        "Read the reason of runtime.handoff_decided; check the stages' next and can_return_to.",
+    ),
+    "ROUTE004": Code(
+        "a handoff that nobody expected",
+        "A rule of the mind applies more often than meant, or an agent that should be silent still calls tools.",
+        "Give the rule 'times', or list the handoff under expect.handoffs.",
+    ),
+    "ROUTE005": Code(
+        "a handoff was accepted, and the new agent was never heard",
+        "The session was not reconfigured, the new session was lost, or nobody asked the new agent to speak.",
+        "See which of the stages H4 to H11 is missing; install with greet_on_handoff=True.",
+    ),
+    "PHASE001": Code(
+        "an illegal transition took place",
+        "State was written around the handoff handler, or the pipeline's graph was not enforced.",
+        "Change phases through handoffs; check that the pipeline was installed on this channel.",
+    ),
+    "PHASE002": Code(
+        "the conversation went through other phases than expected",
+        "Another handoff happened, or a stage has another phase than the scenario thinks.",
+        "Compare the two paths; the first divergence is marked.",
+    ),
+    "LAT001": Code(
+        "a handoff took longer than its budget",
+        "In virtual time: more round trips or waits than before, a retry, a slower modelled network.",
+        "Look at the waterfall of the handoff: the stage that grew is the one to look at.",
+    ),
+    "LAT002": Code(
+        "a budget could not be checked",
+        "A stage that the latency is measured between did not happen.",
+        "See which stage is missing; a handoff without a reconnect has no H6 to H9, for example.",
+    ),
+    "AUDIO001": Code(
+        "the provider understood other utterances than expected",
+        "The caller's audio arrived damaged, at the wrong rate, late, or not at all.",
+        "Listen to the caller's track; look at server.heard with its score, and at lost audio (INV004).",
+    ),
+    "AUDIO002": Code(
+        "the caller heard sound that is no agent's voice",
+        "The application damaged the audio: wrong sample rate, lost or reordered bytes.",
+        "Listen to the agent's track at that time; check the rates of provider and transport.",
+    ),
+    "INV001": Code(
+        "two agents were audible at once",
+        "The old session's audio was still played when the new one began.",
+        "Interrupt the transport before the new agent speaks.",
+    ),
+    "INV002": Code(
+        "the old agent was heard after the new one had begun",
+        "Audio of the old session was queued and played later, or the old session was not closed.",
+        "Drop what the old session still sends after the handoff was decided.",
+    ),
+    "INV003": Code(
+        "the state names another agent than the session runs",
+        "The state was committed but the session not reconfigured, or the reverse.",
+        "Look at runtime.state, runtime.reconfigure and server.persona around that time.",
+    ),
+    "INV004": Code(
+        "audio of the caller was lost",
+        "Frames were dropped while no session was there, or sent to one that was closing.",
+        "Hold the caller's audio during a reconnect and send it when the new session is set up.",
+    ),
+    "INV005": Code(
+        "audio of the caller arrived twice",
+        "Held audio was sent again although the old session had taken it.",
+        "Send only what was captured after the last frame that the old session got.",
+    ),
+    "INV006": Code(
+        "a refused handoff changed something",
+        "State was written, or the session touched, before the decision.",
+        "Decide first; write and reconfigure only when the handoff is accepted.",
+    ),
+    "CALLER001": Code(
+        "the caller waited in vain",
+        "The agent did not speak (or fall silent) in time, or another persona spoke.",
+        "Look at what the server heard and said before; raise within_ms only if the wait is legitimate.",
+    ),
+    "CALLER002": Code(
+        "the application hung up on the caller",
+        "The session was ended before the script was over.",
+        "Look for runtime.session_ended and its reason.",
+    ),
+    "INVALID001": Code(
+        "nobody is in charge of a session: no persona matches its instructions",
+        "The instructions that reached the provider contain no persona's 'when'.",
+        "Compare the setup frame's system instruction with the 'when' of the personas.",
+    ),
+    "INVALID002": Code(
+        "a fault did not happen",
+        "Its moment never came, or no session was open then.",
+        "Choose another stage or time, or fix the handoff that it belongs to.",
+    ),
+    "INVALID003": Code(
+        "the scripted model could not do what its rule says",
+        "The session does not declare the tool, or its schema does not allow the arguments.",
+        "Fix the application's tools, or write 'hallucinate: true' if the model is meant to err.",
+    ),
+    "INVALID004": Code(
+        "the provider heard nothing of a caller who spoke",
+        "No audio arrived, or none that is speech.",
+        "Check transport, rates and that the session was started with the line's connection.",
+    ),
+    "INVALID005": Code(
+        "voices that cannot be told apart",
+        "Two agents' configured voices give too like a timbre.",
+        "Give one of the agents another voice name.",
+    ),
+    "INVALID006": Code(
+        "a waiver was not needed",
+        "What it allows did not happen any more.",
+        "Remove the waiver, so that the check guards again.",
+    ),
+    "APP001": Code(
+        "the application raised",
+        "An exception left answer(), or came up while the call was ended.",
+        "The places are in the finding; run the scenario alone with -x.",
+    ),
+    "APP002": Code(
+        "the provider refused what the application sent",
+        "A frame that the service does not allow, such as audio before the setup or an unknown tool call id.",
+        "The reason is the service's; see the last wire.sent before it.",
+    ),
+    "APP003": Code(
+        "the run hung",
+        "Every task waits and no timer is set, or the virtual time was used up.",
+        "The waiting tasks are named with file and line.",
+    ),
+    "APP004": Code(
+        "the real network was touched",
+        "Something connected outside the event loop, or from another thread.",
+        "The place is named; use asyncio's connections.",
+    ),
+    "APP005": Code(
+        "an error in the background",
+        "A background task failed, or an exception was never retrieved.",
+        "The runtime reports where; nothing else told the caller.",
+    ),
+}

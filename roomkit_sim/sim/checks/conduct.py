@@ -1,0 +1,95 @@
+"""Checks how the call was conducted: by the caller, the provider and the application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from roomkit_sim.sim.checks.findings import Finding
+from roomkit_sim.sim.checks.subject import Subject
+from roomkit_sim.sim.trace.events import TraceEvent
+from roomkit_sim.sim.trace.speech import agent_speech
+
+__all__ = ["check_application", "check_caller", "check_hearing", "check_voices"]
+
+UNKNOWN = "unknown"
+LEAST_UNKNOWN_MS = 200.0
+
+
+def check_caller(subject: Subject) -> Iterator[Finding]:
+    """The caller's waits came to something, and nobody hung up on the caller."""
+    for event in subject.record.events:
+        if event.name == "caller.wait_timeout":
+            yield _at(subject, event, "CALLER001", _in_vain(event))
+        elif event.name == "caller.cut_off":
+            yield _at(subject, event, "CALLER002", f"hung up on the caller at step {event.data.get('step')}")
+
+
+def _in_vain(event: TraceEvent) -> str:
+    data = event.data
+    whom = f" of persona {data['persona']}" if data.get("persona") else ""
+    return f"step {data.get('step')}: waited {data.get('within_ms')} ms for {data.get('for')}{whom}"
+
+
+def check_hearing(subject: Subject) -> Iterator[Finding]:
+    """What the provider understood is what is expected."""
+    if subject.expect.heard is None:
+        return
+    heard = [event for event in subject.record.events if event.name == "server.heard"]
+    names = [str(event.data.get("utterance") or UNKNOWN) for event in heard]
+    if names != list(subject.expect.heard):
+        yield Finding(
+            "AUDIO001",
+            "the provider understood other utterances than expected",
+            at_ns=heard[-1].t_ns if heard else None,
+            where=subject.locate("heard"),
+            expected=", ".join(subject.expect.heard) or "(nothing)",
+            actual=", ".join(names) or "(nothing)",
+            evidence={"scores": [event.data.get("score") for event in heard]},
+        )
+
+
+def check_voices(subject: Subject) -> Iterator[Finding]:
+    """What the caller heard is the voices of agents."""
+    for span in agent_speech(subject.record):
+        if span.voice is None and not span.mixed and span.ms >= LEAST_UNKNOWN_MS:
+            yield Finding(
+                "AUDIO002",
+                f"{span.ms:.0f} ms of sound that is no agent's voice",
+                at_ns=span.start_ns,
+                where=subject.record.source,
+                expected="the voice of an agent",
+                actual="something else",
+            )
+
+
+def check_application(subject: Subject) -> Iterator[Finding]:
+    """The application, its runtime and the run itself came to no harm."""
+    for event in subject.record.events:
+        match event.name:
+            case "runtime.app_raised":
+                yield _at(subject, event, "APP001", _raised(event), actual=_places(event))
+            case "server.refused":
+                yield _at(subject, event, "APP002", f"connection {event.data.get('conn')}: {event.data.get('why')}")
+            case "world.deadlock" | "world.budget_exceeded":
+                yield _at(subject, event, "APP003", str(event.data.get("message")))
+            case "world.real_network":
+                yield _at(subject, event, "APP004", str(event.data.get("message")))
+            case "world.unhandled":
+                yield _at(subject, event, "APP005", str(event.data.get("message")))
+            case "runtime.error":
+                yield _at(subject, event, "APP005", f"{event.data.get('where')}: {event.data.get('message')}")
+            case _:
+                pass
+
+
+def _raised(event: TraceEvent) -> str:
+    return f"{event.data.get('exception')}: {event.data.get('message')}"
+
+
+def _places(event: TraceEvent) -> str:
+    where = event.data.get("where")
+    return ", called from ".join(str(place) for place in reversed(where)) if isinstance(where, list) else ""
+
+
+def _at(subject: Subject, event: TraceEvent, code: str, message: str, actual: str = "") -> Finding:
+    return Finding(code, message, at_ns=event.t_ns, where=subject.record.source, actual=actual)

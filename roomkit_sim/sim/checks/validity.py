@@ -1,0 +1,51 @@
+"""Checks that a call proves anything: what the scenario takes for granted must have happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from roomkit_sim.sim.checks.findings import Finding, Severity
+from roomkit_sim.sim.checks.subject import Subject
+
+__all__ = ["check_faults", "check_heard_at_all", "check_personas"]
+
+NOBODY = "unknown"
+
+
+def check_personas(subject: Subject) -> Iterator[Finding]:
+    """Every session has somebody in charge, who can do what the rules say, with a voice of its own."""
+    for event in subject.record.events:
+        if event.name == "server.persona" and event.data.get("name") == NOBODY:
+            message = f"no persona's 'when' is in the instructions of connection {event.data.get('conn')}"
+            yield _invalid(subject, "INVALID001", message, event.t_ns)
+        elif event.name == "server.mind_refused":
+            yield _invalid(subject, "INVALID003", str(event.data.get("why")), event.t_ns)
+        elif event.name == "line.voice_conflict":
+            yield _invalid(subject, "INVALID005", str(event.data.get("message")), event.t_ns)
+
+
+def check_faults(subject: Subject) -> Iterator[Finding]:
+    """Every fault that the scenario names happened to a session."""
+    planned = subject.record.plan.get("faults")
+    struck = [event for event in subject.record.events if event.name == "world.fault"]
+    for event in struck:
+        if event.data.get("conn") is None:
+            yield _invalid(
+                subject, "INVALID002", f"{event.data.get('what')}: no session was open at that moment", event.t_ns
+            )
+    missing = (len(planned) if isinstance(planned, list) else 0) - len(struck)
+    if missing > 0:
+        yield _invalid(subject, "INVALID002", f"{missing} of the scenario's faults never had their moment", None)
+
+
+def check_heard_at_all(subject: Subject) -> Iterator[Finding]:
+    """Of a caller who spoke, something was heard."""
+    names = {event.name for event in subject.record.events}
+    if "caller.speech_end" in names and "server.turn_committed" not in names and "server.speech_started" not in names:
+        yield _invalid(
+            subject, "INVALID004", "the caller spoke, and the provider heard nothing at all", subject.record.end_ns
+        )
+
+
+def _invalid(subject: Subject, code: str, message: str, at_ns: int | None) -> Finding:
+    return Finding(code, message, at_ns=at_ns, where=subject.record.source, severity=Severity.INVALID)

@@ -1,0 +1,209 @@
+"""Plays scenarios: the entry for Python, used by the pytest plugin and the command line alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roomkit_sim.errors import ScenarioError, SimulationError
+from roomkit_sim.sim.adapters.base import Adapter
+from roomkit_sim.sim.adapters.roomkit import RoomKitAdapter
+from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.checks.codes import CODES
+from roomkit_sim.sim.checks.findings import Finding
+from roomkit_sim.sim.checks.run import run_checks
+from roomkit_sim.sim.checks.subject import Subject
+from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
+from roomkit_sim.sim.runner.application import Answer, load_application
+from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio
+from roomkit_sim.sim.runner.live_call import LiveCall
+from roomkit_sim.sim.runner.run import PlayedRun, play
+from roomkit_sim.sim.runner.sound import Sound, prepare_sound
+from roomkit_sim.sim.scenario.loader import ScenarioSource, load, parse
+from roomkit_sim.sim.scenario.model import Scenario
+from roomkit_sim.sim.scenario.plan import Plan, plans
+from roomkit_sim.sim.scenario.strict import nearest
+from roomkit_sim.sim.trace.events import Json
+from roomkit_sim.sim.trace.record import CallRecord
+
+__all__ = ["Run", "run_plan", "simulate"]
+
+VIRTUAL = "virtual"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a scenario.
+
+    Args:
+        plan: What was played.
+        calls: Its calls with their findings, in the order of the scenario.
+        notes: What was converted on the way, such as a sound file's sample rate.
+    """
+
+    plan: Plan
+    calls: tuple[CheckedCall, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong with any call."""
+        return all(call.passed for call in self.calls)
+
+    @property
+    def record(self) -> CallRecord:
+        """The record of the only call.
+
+        Raises:
+            ScenarioError: There are several.
+        """
+        if len(self.calls) != 1:
+            raise ScenarioError(f"scenario {self.plan.scenario.scenario!r} has {len(self.calls)} calls: use run.calls")
+        return self.calls[0].record
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings of all calls."""
+        return tuple(finding for call in self.calls for finding in call.findings)
+
+    @property
+    def handoffs(self) -> tuple[HandoffMetrics, ...]:
+        """The handoffs of all calls with their latencies."""
+        return tuple(metrics for call in self.calls for metrics in measure(call.record))
+
+
+def simulate(
+    scenario: Path | str | Mapping[str, Any] | Scenario | Plan,
+    *,
+    seed: int = 0,
+    app: Answer | None = None,
+    base_dir: Path | None = None,
+) -> Run:
+    """Play a scenario and check it.
+
+    Args:
+        scenario: A scenario file, a scenario as plain values (as they would stand in a file), a model, or a plan.
+        seed: From which all randomness is drawn; a plan has its own.
+        app: The application, instead of the one that the scenario names.
+        base_dir: Where relative sound files start from; the scenario file's folder, or the current one.
+
+    Raises:
+        ScenarioError: The scenario is wrong.
+        AudioError: An utterance has no usable sound.
+        AppError: The application cannot be found. What it raises later is a finding.
+    """
+    return run_plan(_plan(scenario, seed, app, base_dir), app)
+
+
+def _plan(
+    scenario: Path | str | Mapping[str, Any] | Scenario | Plan, seed: int, app: Answer | None, base_dir: Path | None
+) -> Plan:
+    if isinstance(scenario, Plan):
+        return scenario
+    if isinstance(scenario, str | Path):
+        source = _only(load(Path(scenario)), Path(scenario))
+        return plans(source, (seed,), str(scenario))[0]
+    if isinstance(scenario, Mapping):
+        named = {} if app is None else {"app": f"{app.__module__}:{getattr(app, '__name__', 'app')}"}
+        scenario = parse({**named, **scenario})
+    name = f"{scenario.scenario}:1"
+    return Plan(scenario, seed, base_dir or Path.cwd(), name, f"simulate({scenario.scenario!r}, seed={seed})")
+
+
+def _only(sources: list[ScenarioSource], path: Path) -> ScenarioSource:
+    if len(sources) > 1:
+        names = ", ".join(source.scenario.scenario for source in sources)
+        raise ScenarioError(f"the file holds several scenarios ({names}): load() it and pass one of them", path=path)
+    return sources[0]
+
+
+def run_plan(plan: Plan, app: Answer | None = None) -> Run:
+    """Play a plan and check its calls.
+
+    Raises:
+        ScenarioError: The scenario is wrong.
+        AudioError: An utterance has no usable sound.
+        AppError: The application cannot be found.
+        SimulationError: Called from inside a running event loop.
+    """
+    _refuse_running_loop()
+    _known_waivers(plan)
+    sound = prepare_sound(plan)
+    answer = load_application(plan.scenario.app) if app is None else app
+    adapter: Adapter = RoomKitAdapter()
+    played = play(plan, sound, answer, adapter)
+    calls = tuple(
+        CheckedCall(record, run_checks(Subject(record, call.spec.expect, plan.locator(index))))
+        for index, call in enumerate(played.calls)
+        for record in [_record(plan, sound, played, call)]
+    )
+    return Run(plan, calls, sound.notes)
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise SimulationError(
+        "simulate() runs an event loop of its own and cannot be called inside another: call it from a plain 'def' test"
+    )
+
+
+def _known_waivers(plan: Plan) -> None:
+    for index, call in enumerate(plan.scenario.calls):
+        for code in call.expect.waive:
+            if code not in CODES:
+                path, _, line = plan.locator(index)("waive", code).rpartition(":")
+                raise ScenarioError(
+                    f"no finding has the code {code!r}: {nearest(code, CODES)}", path=path or None, line=int(line)
+                )
+
+
+def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> CallRecord:
+    """Close a call's record: its events with what its sound tells."""
+    line, rate_hz = call.line, call.line.rate_hz
+    for message in call.voices.conflicts:
+        call.recorder.emit("line", "voice_conflict", message=message)
+    caller, agent, events = line.caller_track(), line.agent_track(), call.recorder.events
+    arrived = [
+        (session.conn, pcm16(session.ear.received)) for session in played.sessions[call.id] if session.ear is not None
+    ]
+    found = [
+        *agent_voices(call.id, events, agent, rate_hz, call.voices.identifier),
+        *received_audio(call.id, caller, rate_hz, arrived),
+    ]
+    several = len(plan.scenario.calls) > 1
+    return CallRecord(
+        call=call.id,
+        slug=f"{plan.slug}-{call.spec.name}" if several else plan.slug,
+        scenario=plan.scenario.scenario,
+        provider=plan.scenario.provider,
+        clock=VIRTUAL,
+        seed=plan.seed,
+        condition="",
+        source=plan.source,
+        rerun=plan.rerun,
+        rate_hz=rate_hz,
+        events=merged(events, found),
+        caller_audio=caller,
+        agent_audio=agent,
+        plan=_plan_as_json(plan, sound, call, is_first=call is played.calls[0]),
+    )
+
+
+def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, *, is_first: bool) -> Mapping[str, Json]:
+    scenario = plan.scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {
+        "id": plan.id,
+        "seed": plan.seed,
+        "source": plan.source,
+        "scenario": scenario,
+        # Faults strike the first call.
+        "faults": [*scenario.get("faults", ())] if is_first else [],
+        "notes": [*sound.notes],
+        **call.facts,
+    }
