@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from roomkit_sim.channels.base import Channel
 from roomkit_sim.core import observers
+from roomkit_sim.core.aftermath import Aftermath, open_aftermath
 from roomkit_sim.core.attachment import Attachment
+from roomkit_sim.core.clock import now
 from roomkit_sim.core.event_router import EventRouter
 from roomkit_sim.core.hooks import FailureDecision, HookEngine, HookFailure, HookRegistration
+from roomkit_sim.core.ids import new_id
 from roomkit_sim.core.inbound import InboundPath
 from roomkit_sim.core.inbound_router import DefaultInboundRoomRouter, InboundRoomRouter
 from roomkit_sim.core.locks import InMemoryLockManager, RoomLockManager
 from roomkit_sim.core.tasks import BackgroundTasks
-from roomkit_sim.core.timeline import Aftermath, Timeline
+from roomkit_sim.core.timeline import Timeline
 from roomkit_sim.errors import (
     ChannelNotFoundError,
     ChannelNotRegisteredError,
@@ -46,6 +50,7 @@ from roomkit_sim.store.memory import InMemoryStore
 
 __all__ = ["ChannelNotFoundError", "ChannelNotRegisteredError", "RoomKit", "RoomNotFoundError"]
 
+_log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -59,7 +64,7 @@ class RoomKit:
         lock_manager: The locks of rooms; in this process when absent.
         max_chain_depth: Replies to replies beyond this depth are blocked.
         identity_timeout: Seconds for the identity resolver.
-        process_timeout: Seconds that a message may wait for its room and run the hooks before its broadcast.
+        process_timeout: Seconds that a message may wait for its room.
     """
 
     def __init__(
@@ -120,12 +125,11 @@ class RoomKit:
         Raises:
             RoomError: A room of this id is there already; making it anew would lose its conversation.
         """
-        if room_id is not None and await self.store.get_room(room_id) is not None:
-            raise RoomError(f"room {room_id!r} exists already: use get_room(), or choose another id")
-        room = (
-            Room(metadata=dict(metadata or {})) if room_id is None else Room(id=room_id, metadata=dict(metadata or {}))
-        )
-        await self.store.create_room(room)
+        room = Room(id=new_id() if room_id is None else room_id, metadata=dict(metadata or {}))
+        async with self.lock_manager.locked(room.id):
+            if await self.store.get_room(room.id) is not None:
+                raise RoomError(f"room {room_id!r} exists already: use get_room(), or choose another id")
+            await self.store.create_room(room)
         event = self._system_event(room.id, "Room created")
         await self.hook_engine.run_async_hooks(room.id, HookTrigger.ON_ROOM_CREATED, event, RoomContext(room=room))
         await self.emit_framework_event("room_created", room_id=room.id)
@@ -143,13 +147,16 @@ class RoomKit:
         return room
 
     async def close_room(self, room_id: str) -> Room:
-        """Close a room: it keeps its conversation and answers no more."""
+        """Close a room: it keeps its conversation and answers no more. Closing again does nothing."""
         async with self.lock_manager.locked(room_id):
             room = await self.get_room(room_id)
-            closed = room.model_copy(update={"status": RoomStatus.CLOSED})
+            if room.status is RoomStatus.CLOSED:
+                return room
+            closed = room.model_copy(update={"status": RoomStatus.CLOSED, "closed_at": now(), "updated_at": now()})
             await self.store.update_room(closed)
+            context = await self._timeline.context(room_id)
         event = self._system_event(room_id, "Room closed")
-        await self.hook_engine.run_async_hooks(room_id, HookTrigger.ON_ROOM_CLOSED, event, RoomContext(room=closed))
+        await self.hook_engine.run_async_hooks(room_id, HookTrigger.ON_ROOM_CLOSED, event, context)
         await self.emit_framework_event("room_closed", room_id=room_id)
         self.hook_engine.forget_room(room_id)
         return closed
@@ -246,7 +253,7 @@ class RoomKit:
             ChannelNotFoundError: The channel is not attached to the room.
             RoomError: The room is closed.
         """
-        aftermath = Aftermath()
+        aftermath = Aftermath(room_id)
         async with self.lock_manager.locked(room_id):
             room = await self.get_room(room_id)
             if room.status is RoomStatus.CLOSED:
@@ -273,7 +280,7 @@ class RoomKit:
                 metadata=dict(metadata or {}),
             )
             stored = await self._timeline.post(event, aftermath)
-        await self._timeline.settle(room_id, aftermath)
+        await self._timeline.settle(aftermath)
         return stored
 
     # Hooks and events
@@ -290,7 +297,10 @@ class RoomKit:
         directions: set[ChannelDirection] | None = None,
         on_failure: FailureDecision | None = None,
     ) -> Callable[[Function], Function]:
-        """Register a hook for all rooms (see :mod:`roomkit_sim.core.hooks`)."""
+        """Register a hook for all rooms (see :mod:`roomkit_sim.core.hooks`).
+
+        A function may bring its own ``on_failure`` as an attribute.
+        """
 
         def register(function: Function) -> Function:
             self.hook_engine.register(
@@ -304,7 +314,7 @@ class RoomKit:
                     frozenset(channel_types) if channel_types is not None else None,
                     frozenset(channel_ids) if channel_ids is not None else None,
                     frozenset(directions) if directions is not None else None,
-                    on_failure,
+                    on_failure or getattr(function, "on_failure", None),
                 )
             )
             return function
@@ -345,7 +355,7 @@ class RoomKit:
         session_id: str | None = None,
         data: dict[str, Any] | None = None,
     ) -> None:
-        """Tell observers and handlers what the framework did. A handler that fails stops nobody."""
+        """Tell observers and handlers what the framework did. A handler that fails stops nobody and is reported."""
         event = FrameworkEvent(
             type=event_type, room_id=room_id, channel_id=channel_id, session_id=session_id, data=dict(data or {})
         )
@@ -356,22 +366,45 @@ class RoomKit:
                 if inspect.isawaitable(result):
                     await result
             except Exception as error:
-                observers.notify(_error_event(f"handler of {event_type}", error, room_id, channel_id))
+                await self._report_handler_failure(event, error)
 
     async def report_error(
         self, where: str, error: BaseException, *, room_id: str | None = None, channel_id: str | None = None
     ) -> None:
-        """Report a failure that nobody awaits: an ``error`` framework event, and the ON_ERROR hooks of the room."""
+        """Report a failure that nobody awaits: an ``error`` framework event, and the ON_ERROR hooks of the room.
+
+        Where the room is held, the hooks run when it has been given up: a slow one must not keep others waiting.
+        """
         event = _error_event(where, error, room_id, channel_id)
         await self.emit_framework_event("error", room_id=room_id, channel_id=channel_id, data=event.data)
-        room = await self.store.get_room(room_id) if room_id is not None else None
-        if room is not None:
-            notice = self._system_event(room.id, f"{where} failed", metadata=event.data)
-            await self.hook_engine.run_async_hooks(room.id, HookTrigger.ON_ERROR, notice, RoomContext(room=room))
+        if room_id is None or await self.store.get_room(room_id) is None:
+            return
+        notice = self._system_event(room_id, f"{where} failed", metadata=event.data)
+        aftermath = open_aftermath(room_id)
+        if aftermath is not None:
+            aftermath.error_notices.append(notice)
+            return
+        context = await self._timeline.context(room_id)
+        await self.hook_engine.run_async_hooks(room_id, HookTrigger.ON_ERROR, notice, context)
 
     async def _report_hook_failure(self, trigger: HookTrigger, failure: HookFailure) -> None:
-        event = _error_event(f"hook {failure.hook} ({trigger})", failure.error, None, None)
-        await self.emit_framework_event("error", data=event.data)
+        where = f"hook {failure.hook} ({trigger})"
+        if trigger is not HookTrigger.ON_ERROR:
+            await self.report_error(where, failure.error, room_id=failure.room_id)
+            return
+        event = _error_event(where, failure.error, failure.room_id, None)
+        await self.emit_framework_event("error", room_id=failure.room_id, data=event.data)
+
+    async def _report_handler_failure(self, event: FrameworkEvent, error: Exception) -> None:
+        """Tell the handlers of errors; one of those that fails itself is shown to observers and the log only."""
+        failure = _error_event(f"handler of {event.type}", error, event.room_id, event.channel_id)
+        if event.type != "error":
+            await self.emit_framework_event(
+                "error", room_id=event.room_id, channel_id=event.channel_id, data=failure.data
+            )
+            return
+        observers.notify(failure)
+        _log.error("a handler of error events failed with %s", type(error).__name__)
 
     def _system_event(self, room_id: str, body: str, metadata: dict[str, Any] | None = None) -> RoomEvent:
         from roomkit_sim.models.event import SystemContent

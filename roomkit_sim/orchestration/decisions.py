@@ -20,6 +20,7 @@ __all__ = [
     "Refused",
     "Surroundings",
     "decide_handoff",
+    "in_human_hands",
     "resolve_target",
 ]
 
@@ -103,6 +104,11 @@ class _Request:
     escalation: str | None
 
 
+def in_human_hands(state: ConversationState) -> bool:
+    """Whether a person has taken the conversation over, and nobody has set an agent since."""
+    return bool(state.context.get(IN_HUMAN_HANDS)) and state.active_agent_id is None
+
+
 def resolve_target(arguments: Mapping[str, Any], aliases: Mapping[str, str]) -> str:
     """The id that a tool call's ``target`` means; empty when it is missing."""
     raw = arguments.get("target")
@@ -166,7 +172,7 @@ def _target_is_given(request: _Request, state: ConversationState, around: Surrou
 
 
 def _caller_is_in_charge(request: _Request, state: ConversationState, around: Surroundings) -> str | None:
-    if state.context.get(IN_HUMAN_HANDS):
+    if in_human_hands(state):
         return "a person has taken the conversation over: no agent can hand it on"
     in_charge = state.active_agent_id or around.default_agent_id
     if in_charge is None or request.caller == in_charge:

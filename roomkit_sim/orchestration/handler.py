@@ -20,11 +20,13 @@ from roomkit_sim.orchestration.decisions import (
     Refused,
     Surroundings,
     decide_handoff,
+    in_human_hands,
 )
 from roomkit_sim.orchestration.graph import StageGraph
 from roomkit_sim.orchestration.models import HandoffResult
+from roomkit_sim.orchestration.notices import continuation, failure_notice, handoff_notice
 from roomkit_sim.orchestration.prompts import in_language
-from roomkit_sim.orchestration.router import ConversationRouter
+from roomkit_sim.orchestration.router import ESCALATION_CHANNEL, ConversationRouter
 from roomkit_sim.orchestration.state import (
     ConversationState,
     get_conversation_state,
@@ -42,6 +44,15 @@ __all__ = ["HandoffHandler", "PreparedHandoff"]
 
 OnComplete: TypeAlias = Callable[[str, HandoffResult], Awaitable[None]]
 
+_VOICE_TYPES = (ChannelType.VOICE.value, ChannelType.REALTIME_VOICE.value)
+_HANDOFF_KEYS = (
+    "handoff_summary",
+    "handoff_from",
+    "handoff_reason",
+    "handoff_to",
+    ESCALATION_CHANNEL,
+    IN_HUMAN_HANDS,
+)
 TRANSFERRED = "The conversation was transferred. Do not respond: the receiving agent speaks next."
 
 
@@ -136,16 +147,20 @@ class HandoffHandler:
         await self._emit(room_id, "handoff_requested", from_agent=calling_agent_id, target=arguments.get("target"))
         async with self._kit.lock_manager.locked(room_id):
             before = await self.ensure_state(room_id)
-            around = self._surroundings(await self._kit.store.list_bindings(room_id))
+            bindings = await self._kit.store.list_bindings(room_id)
+            around = self._surroundings(bindings)
             decision = decide_handoff(arguments, calling_agent_id, before, around)
             await self._report_decision(room_id, calling_agent_id, before, decision)
             if isinstance(decision, Refused):
                 result = HandoffResult(accepted=False, reason=decision.reason)
                 return PreparedHandoff(room_id, calling_agent_id, decision, before, before, result)
-            after = _after(before, calling_agent_id, decision)
+            escalated_to = self._escalation_channel(decision.escalation, bindings)
+            after = _after(before, calling_agent_id, decision, escalated_to)
             await self._store(room_id, after, "handoff")
             try:
-                await self._announce(room_id, calling_agent_id, decision)
+                await self._announce(room_id, calling_agent_id, handoff_notice(calling_agent_id, decision))
+                if escalated_to is not None:
+                    await self._announce(room_id, calling_agent_id, continuation(escalated_to))
             except Exception as error:
                 await self._store(room_id, before, "rolled_back")
                 refused = Refused(decision.target, f"the handoff could not be announced: {error}")
@@ -167,7 +182,7 @@ class HandoffHandler:
         if self.realtime is not None:
             failure = await self.realtime.switch(prepared, decision)
             if failure is not None:
-                return await self._undo(prepared, failure)
+                return await self._undo(prepared, decision, failure)
         if self.on_handoff_complete is not None:
             await self.on_handoff_complete(prepared.room_id, prepared.result)
         return prepared.result
@@ -224,17 +239,24 @@ class HandoffHandler:
             channel_id: The voice channel; that of ``install()`` when absent.
         """
         async with self._kit.lock_manager.locked(room_id):
-            state = (await self.ensure_state(room_id)).with_context(language=language)
-            await self._store(room_id, state, "language")
+            state = await self.ensure_state(room_id)
+            await self._store(room_id, state.with_context(language=language), "language")
         if self.realtime is not None and self.realtime.serves(channel_id or self._event_channel_id):
-            await self.realtime.refresh_prompt(room_id, state)
+            await self.realtime.refresh_prompt(room_id)
 
-    async def _undo(self, prepared: PreparedHandoff, failure: str) -> HandoffResult:
+    async def _undo(self, prepared: PreparedHandoff, decision: Accepted, failure: str) -> HandoffResult:
         """Put the state back where the sessions are: with the agent before, if nobody moved on since."""
-        async with self._kit.lock_manager.locked(prepared.room_id):
-            current = get_conversation_state(await self._kit.get_room(prepared.room_id))
+        room_id = prepared.room_id
+        async with self._kit.lock_manager.locked(room_id):
+            current = get_conversation_state(await self._kit.get_room(room_id))
             if current.phase_history == prepared.after.phase_history:
-                await self._store(prepared.room_id, prepared.before, "rolled_back")
+                await self._store(room_id, _rolled_back(current, prepared.before), "rolled_back")
+            try:
+                await self._announce(
+                    room_id, prepared.from_agent, failure_notice(prepared.from_agent, decision, failure)
+                )
+            except Exception as error:
+                await self._kit.report_error("announcing a failed handoff", error, room_id=room_id)
         await self._run_hooks(prepared, HookTrigger.ON_HANDOFF_REJECTED, failure)
         return HandoffResult(accepted=False, reason=failure)
 
@@ -242,7 +264,7 @@ class HandoffHandler:
         bound = [b.channel_id for b in bindings if b.category is ChannelCategory.INTELLIGENCE]
         agents = tuple(dict.fromkeys([*self._known_agents, *bound]))
         types = frozenset(b.channel_type.value for b in bindings)
-        voice = {ChannelType.VOICE.value, ChannelType.REALTIME_VOICE.value} & types
+        voice = types.intersection(_VOICE_TYPES)
         return Surroundings(
             agents=agents,
             aliases=self._aliases,
@@ -253,6 +275,12 @@ class HandoffHandler:
             channel_types=types | ({"voice"} if voice else set()),
         )
 
+    def _escalation_channel(self, escalation: str, bindings: Sequence[ChannelBinding]) -> str | None:
+        """The channel of the room on which an escalation goes on; ``None`` where the conversation is on it already."""
+        types = _VOICE_TYPES if escalation == ChannelType.VOICE.value else (escalation,)
+        found = next((binding.channel_id for binding in bindings if binding.channel_type.value in types), None)
+        return None if found == self._event_channel_id else found
+
     async def _store(self, room_id: str, state: ConversationState, why: str, room: Room | None = None) -> None:
         room = room or await self._kit.get_room(room_id)
         await self._kit.store.update_room(set_conversation_state(room, state))
@@ -260,28 +288,15 @@ class HandoffHandler:
             room_id,
             "conversation_state",
             phase=state.phase,
-            agent=HUMAN if state.context.get(IN_HUMAN_HANDS) else state.active_agent_id,
+            agent=HUMAN if in_human_hands(state) else state.active_agent_id,
             previous_agent=state.previous_agent_id,
             handoff_count=state.handoff_count,
             language=state.context.get("language"),
             why=why,
         )
 
-    async def _announce(self, room_id: str, from_agent: str, decision: Accepted) -> None:
-        await self._kit.send_event(
-            room_id=room_id,
-            channel_id=self._event_channel_id or from_agent,
-            content=TextContent(body=f"[Handoff: {from_agent} -> {decision.target}] {decision.reason}"),
-            event_type=EventType.SYSTEM,
-            visibility="all",
-            metadata={
-                "handoff": True,
-                "from_agent": from_agent,
-                "to_agent": decision.target,
-                "summary": decision.summary,
-                "_orchestration_internal": True,
-            },
-        )
+    async def _announce(self, room_id: str, from_agent: str, notice: dict[str, Any]) -> None:
+        await self._kit.send_event(room_id=room_id, channel_id=self._event_channel_id or from_agent, **notice)
 
     async def _report_decision(
         self, room_id: str, from_agent: str, before: ConversationState, decision: Decision
@@ -330,7 +345,15 @@ class HandoffHandler:
         return found if isinstance(found, Agent) else None
 
 
-def _after(before: ConversationState, from_agent: str, decision: Accepted) -> ConversationState:
+def _rolled_back(current: ConversationState, before: ConversationState) -> ConversationState:
+    """The state before a handoff, with what else has changed in the conversation since."""
+    handoff = {key: before.context.get(key) for key in _HANDOFF_KEYS}
+    return before.model_copy(update={"context": current.with_context(**handoff).context})
+
+
+def _after(
+    before: ConversationState, from_agent: str, decision: Accepted, escalated_to: str | None
+) -> ConversationState:
     moved = before.transition(
         decision.to_phase,
         decision.to_agent,
@@ -342,5 +365,5 @@ def _after(before: ConversationState, from_agent: str, decision: Accepted) -> Co
         handoff_from=from_agent,
         handoff_reason=decision.reason,
         handoff_to=decision.to_agent,
-        **{IN_HUMAN_HANDS: True if decision.to_agent is None else None},
+        **{ESCALATION_CHANNEL: escalated_to, IN_HUMAN_HANDS: True if decision.to_agent is None else None},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from roomkit_sim.memory.base import MemoryProvider, MemoryResult
 from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import EventType
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.orchestration.state import ConversationState, get_conversation_state
 from roomkit_sim.providers.ai.base import AIMessage
@@ -54,9 +55,19 @@ class HandoffMemoryProvider(MemoryProvider):
 def handoff_note(state: ConversationState, agent_id: str | None, recent: list[RoomEvent]) -> str | None:
     """The reminder for an agent that has just taken over, or ``None`` where none is due."""
     summary, sender = state.context.get("handoff_summary"), state.context.get("handoff_from")
-    if not summary or not sender or agent_id is None or state.context.get("handoff_to") != agent_id:
+    receiver = state.context.get("handoff_to") or state.active_agent_id
+    reader = agent_id or receiver
+    if not summary or not sender or (receiver is not None and reader != receiver):
         return None
     answered = any(
-        event.source.channel_id == agent_id and event.created_at >= state.phase_started_at for event in recent
+        event.source.channel_id == reader and event.type is EventType.MESSAGE for event in _since_handoff(state, recent)
     )
     return None if answered else f"[Handed over by {sender}. Summary: {summary}]"
+
+
+def _since_handoff(state: ConversationState, recent: list[RoomEvent]) -> list[RoomEvent]:
+    """What came after the last handoff's notice; by time where the notice is not among the recent events."""
+    notices = [place for place, event in enumerate(recent) if event.metadata.get("handoff")]
+    if notices:
+        return recent[notices[-1] + 1 :]
+    return [event for event in recent if event.created_at >= state.phase_started_at]

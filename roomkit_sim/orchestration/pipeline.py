@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from roomkit_sim.errors import ConfigurationError, PipelineError
+from roomkit_sim.models.enums import HookExecution, HookTrigger
 from roomkit_sim.orchestration.decisions import HUMAN
 from roomkit_sim.orchestration.graph import PipelineStage, StageGraph
 from roomkit_sim.orchestration.handler import HandoffHandler
-from roomkit_sim.orchestration.realtime_switch import RealtimeSwitch, SwitchPolicy
+from roomkit_sim.orchestration.realtime_switch import RealtimeSwitch, SwitchPolicy, agent_of
 from roomkit_sim.orchestration.router import ConversationRouter, RoutingConditions, RoutingRule
-from roomkit_sim.orchestration.setup import has_handoff, setup_handoff
+from roomkit_sim.orchestration.setup import require_without_handoff, setup_handoff
 from roomkit_sim.orchestration.tools import HANDOFF_TOOL_NAME, build_handoff_tool
 from roomkit_sim.providers.ai.base import AITool
 
@@ -120,7 +121,7 @@ class ConversationPipeline:
         if voice is not None:
             policy = SwitchPolicy(greet=greet_on_handoff, greeting_prompt=greeting_prompt)
             handler.realtime = RealtimeSwitch(kit, handler, voice, offered, policy)
-            _wire_realtime(voice, handler)
+            _wire_realtime(kit, voice, handler, handler.realtime)
         else:
             for agent in agents:
                 if agent.channel_id in offered:
@@ -139,6 +140,8 @@ class ConversationPipeline:
             phases = ", ".join(self._graph.phases)
             raise PipelineError(f"default_phase {self._graph.default_phase!r} is not a valid phase; known: {phases}")
         given = [agent.channel_id for agent in agents]
+        if len(set(given)) < len(given):
+            raise PipelineError(f"install() was given two agents of one id; it was given {', '.join(given)}")
         missing = [agent_id for agent_id in self._graph.agent_ids() if agent_id not in given]
         if missing:
             raise PipelineError(f"stages name agents that install() was not given: {', '.join(missing)}")
@@ -146,9 +149,7 @@ class ConversationPipeline:
             raise ConfigurationError("a pipeline is installed on this kit already: use one pipeline, or another kit")
         voice = _voice_channel(kit, voice_channel_id)
         if voice is None:
-            wired = [agent.channel_id for agent in agents if has_handoff(agent)]
-            if wired:
-                raise ConfigurationError(f"agents have a handoff tool already: {', '.join(wired)}")
+            require_without_handoff(agents)
         elif voice.session_configurator is not None:
             raise ConfigurationError(f"a pipeline is installed on channel {voice_channel_id!r} already")
         return voice
@@ -181,7 +182,7 @@ def _voice_channel(kit: RoomKit, voice_channel_id: str | None) -> RealtimeVoiceC
     return channel
 
 
-def _wire_realtime(voice: RealtimeVoiceChannel, handler: HandoffHandler) -> None:
+def _wire_realtime(kit: RoomKit, voice: RealtimeVoiceChannel, handler: HandoffHandler, switch: RealtimeSwitch) -> None:
     from roomkit_sim.channels.tool_handlers import call_tool_handler
     from roomkit_sim.voice.base import VoiceSession
     from roomkit_sim.voice.realtime.tools import DeferredToolResult
@@ -197,7 +198,8 @@ def _wire_realtime(voice: RealtimeVoiceChannel, handler: HandoffHandler) -> None
         if room_id is None:
             return {"error": "the session belongs to no room: nothing was changed"}
         state = await handler.ensure_state(room_id)
-        caller = state.active_agent_id or handler.default_agent_id or ""
+        # Not whoever is in charge by now: of two calls in one turn of a model, the second comes from a replaced agent.
+        caller = agent_of(session) or state.active_agent_id or handler.default_agent_id or ""
         prepared = await handler.accept(room_id, caller, arguments)
 
         async def complete() -> None:
@@ -207,4 +209,7 @@ def _wire_realtime(voice: RealtimeVoiceChannel, handler: HandoffHandler) -> None
 
     voice.tool_handler = handle_tool
     voice.handoff_handler = handler
-    voice.session_configurator = handler.realtime.starting_config if handler.realtime is not None else None
+    voice.session_configurator = switch.starting_config
+    kit.hook(
+        HookTrigger.ON_SESSION_STARTED, execution=HookExecution.ASYNC, name=f"_agent_of_session:{voice.channel_id}"
+    )(switch.on_session_started)

@@ -10,9 +10,15 @@ if TYPE_CHECKING:
 __all__ = ["agent_prompt", "greeting_instruction", "in_language"]
 
 
-def agent_prompt(agent: Agent, language: str | None) -> str:
-    """An agent's prompt with its identity block; empty when it has neither."""
-    return (agent.system_prompt or "") + (agent.build_identity_block(language) or "")
+def agent_prompt(agent: Agent, language: str | None, default: str | None = None) -> str:
+    """An agent's prompt with its identity block; empty when there is neither.
+
+    Args:
+        agent: The agent.
+        language: The conversation's language; the agent's own when ``None``.
+        default: Stands in for the prompt of an agent that has none.
+    """
+    return (agent.system_prompt or default or "") + (agent.build_identity_block(language) or "")
 
 
 def in_language(text: str, language: str | None) -> str:

@@ -13,7 +13,7 @@ from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, ChannelType, HookExecution, HookTrigger
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.hook import HookResult
-from roomkit_sim.orchestration.decisions import IN_HUMAN_HANDS
+from roomkit_sim.orchestration.decisions import HUMAN, in_human_hands
 from roomkit_sim.orchestration.state import ConversationState, get_conversation_state, has_conversation_state
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ __all__ = ["NOBODY", "ConversationRouter", "RoutingConditions", "RoutingRule"]
 
 NOBODY = "_none_"
 """Stands in the routing metadata of an event that no agent may react to."""
+
+ESCALATION_CHANNEL = "escalation_channel"
+"""Context key of a conversation that goes on in another channel: its id."""
 
 Condition = Callable[[RoomEvent, RoomContext, ConversationState], bool]
 
@@ -79,6 +82,7 @@ class ConversationRouter:
         self.supervisor_id = supervisor_id
         self.seed_state: Callable[[str], Awaitable[ConversationState]] | None = None
         """Gives a room without orchestration state its first one; a pipeline sets it."""
+        self._kit: RoomKit | None = None
 
     def select_agent(self, event: RoomEvent, context: RoomContext, state: ConversationState) -> str | None:
         """The agent that answers an event, or ``None``.
@@ -86,7 +90,7 @@ class ConversationRouter:
         An agent's own words are answered by none, and none answers in a conversation that a person has taken over.
         Then: the agent in charge while it is in the room, the first rule that applies, the default.
         """
-        if _is_from_intelligence(event, context) or state.context.get(IN_HUMAN_HANDS):
+        if _is_from_intelligence(event, context) or in_human_hands(state):
             return None
         sticky = self._sticky(context, state)
         if sticky is not None:
@@ -97,34 +101,38 @@ class ConversationRouter:
         return self.default_agent_id
 
     def as_hook(self) -> Callable[[RoomEvent, RoomContext], Awaitable[HookResult]]:
-        """The BEFORE_BROADCAST hook that stamps routing metadata on events."""
+        """The BEFORE_BROADCAST hook that stamps routing metadata on events.
+
+        Wherever it is registered, its failure fails closed (:meth:`fail_closed`).
+        """
 
         async def conversation_router(event: RoomEvent, context: RoomContext) -> HookResult:
             current_room_id.set(event.room_id)
             state = get_conversation_state(context.room)
             if self.seed_state is not None and not has_conversation_state(context.room):
                 state = await self.seed_state(event.room_id)
-            return self._route(event, context, self.select_agent(event, context, state), state)
+            agent_id = self.select_agent(event, context, state)
+            await self._report_route(event, context, agent_id, state)
+            return self._route(event, context, agent_id, state)
 
+        conversation_router.on_failure = self.fail_closed  # type: ignore[attr-defined]
         return conversation_router
 
     def fail_closed(self, event: RoomEvent, context: RoomContext, error: BaseException) -> HookResult:
         """Decides when routing itself failed: the agent in charge, or the default, and never all of them."""
         current_room_id.set(event.room_id)
         state = get_conversation_state(context.room)
-        if _is_from_intelligence(event, context) or state.context.get(IN_HUMAN_HANDS):
+        if _is_from_intelligence(event, context) or in_human_hands(state):
             return self._route(event, context, None, state)
         fallback = self._sticky(context, state) or self.default_agent_id or NOBODY
+        if self._kit is not None:
+            self._kit.background.spawn(self._report_route(event, context, fallback, state), name="report a route")
         return self._route(event, context, fallback, state)
 
     def register(self, kit: RoomKit, hook_priority: int = -100) -> None:
-        """Register the hook with a kit, so that its failure fails closed."""
-        kit.hook(
-            HookTrigger.BEFORE_BROADCAST,
-            execution=HookExecution.SYNC,
-            priority=hook_priority,
-            on_failure=self.fail_closed,
-        )(self.as_hook())
+        """Register the hook with a kit, which is then told where events are routed (``agent_routed``)."""
+        self._kit = kit
+        kit.hook(HookTrigger.BEFORE_BROADCAST, execution=HookExecution.SYNC, priority=hook_priority)(self.as_hook())
 
     def install(
         self,
@@ -139,10 +147,14 @@ class ConversationRouter:
 
         Returns:
             The handler, for further customisation.
+
+        Raises:
+            ConfigurationError: An agent has a handoff tool already; nothing was changed.
         """
         from roomkit_sim.orchestration.handler import HandoffHandler
-        from roomkit_sim.orchestration.setup import setup_handoff
+        from roomkit_sim.orchestration.setup import require_without_handoff, setup_handoff
 
+        require_without_handoff(agents)
         handler = HandoffHandler(kit, self, agent_aliases=agent_aliases, phase_map=phase_map)
         handler.agents = {agent.channel_id: agent for agent in agents}
         for agent in agents:
@@ -157,14 +169,48 @@ class ConversationRouter:
     def _route(
         self, event: RoomEvent, context: RoomContext, agent_id: str | None, state: ConversationState
     ) -> HookResult:
-        silent = _is_from_intelligence(event, context) or bool(state.context.get(IN_HUMAN_HANDS))
+        silent = _is_from_intelligence(event, context) or in_human_hands(state)
         if agent_id is None and not silent:
             return HookResult.allow()
         always: list[str] = []
         if self.supervisor_id is not None and not silent:
             always = [self.supervisor_id]
         stamp: dict[str, Any] = {ROUTED_TO: agent_id or NOBODY, ALWAYS_PROCESS: always}
-        return HookResult.modify(event.model_copy(update={"metadata": {**event.metadata, **stamp}}))
+        changes: dict[str, Any] = {"metadata": {**event.metadata, **stamp}}
+        escalated_to = state.context.get(ESCALATION_CHANNEL)
+        if escalated_to is not None and event.response_visibility is None:
+            changes["response_visibility"] = ",".join([escalated_to, *_intelligences(context)])
+        return HookResult.modify(event.model_copy(update=changes))
+
+    async def _report_route(
+        self, event: RoomEvent, context: RoomContext, agent_id: str | None, state: ConversationState
+    ) -> None:
+        """Tell at the first routing in a room who answers, and then whenever it is somebody else."""
+        if self._kit is None or _is_from_intelligence(event, context):
+            return
+        taken_over = in_human_hands(state)
+        if not taken_over and (agent_id is None or context.get_binding(agent_id) is None):
+            return
+        routed_to = NOBODY if taken_over or agent_id is None else agent_id
+        before = last_route(context)
+        if routed_to == before:
+            return
+        why = "session_start" if before is None else "handoff" if taken_over or self._sticky(context, state) else "rule"
+        agent = HUMAN if routed_to == NOBODY else routed_to
+        await self._kit.emit_framework_event("agent_routed", room_id=event.room_id, data={"agent": agent, "why": why})
+
+
+def last_route(context: RoomContext) -> str | None:
+    """To whom the newest message of a person was routed; ``None`` when none was routed yet."""
+    for event in reversed(context.recent_events):
+        routed_to = event.metadata.get(ROUTED_TO)
+        if routed_to is not None and not _is_from_intelligence(event, context):
+            return str(routed_to)
+    return None
+
+
+def _intelligences(context: RoomContext) -> list[str]:
+    return [binding.channel_id for binding in context.bindings if binding.category is ChannelCategory.INTELLIGENCE]
 
 
 def _is_from_intelligence(event: RoomEvent, context: RoomContext) -> bool:

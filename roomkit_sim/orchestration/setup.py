@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
@@ -15,12 +16,28 @@ if TYPE_CHECKING:
     from roomkit_sim.channels.ai import AIChannel
     from roomkit_sim.orchestration.handler import HandoffHandler
 
-__all__ = ["has_handoff", "setup_handoff"]
+__all__ = ["HandoffAlreadySetUpError", "has_handoff", "require_without_handoff", "setup_handoff"]
 
 
 def has_handoff(channel: AIChannel) -> bool:
     """Whether the channel has the handoff tool already."""
     return any(tool.name == HANDOFF_TOOL_NAME for tool in channel.extra_tools)
+
+
+def require_without_handoff(channels: Sequence[AIChannel]) -> None:
+    """Make sure that each of the channels can be given the handoff tool.
+
+    Raises:
+        HandoffAlreadySetUpError: One has it already, or stands in the sequence twice.
+    """
+    seen: list[str] = []
+    for channel in channels:
+        if has_handoff(channel) or channel.channel_id in seen:
+            raise HandoffAlreadySetUpError(
+                f"setup_handoff() was already called for {channel.channel_id!r}: install each agent once, with one "
+                f"pipeline or router"
+            )
+        seen.append(channel.channel_id)
 
 
 def setup_handoff(channel: AIChannel, handler: HandoffHandler, *, tool: AITool | None = None) -> None:
@@ -34,10 +51,7 @@ def setup_handoff(channel: AIChannel, handler: HandoffHandler, *, tool: AITool |
     Raises:
         ConfigurationError: It was called for this channel already (also a RuntimeError).
     """
-    if has_handoff(channel):
-        raise HandoffAlreadySetUpError(
-            f"setup_handoff() was already called for {channel.channel_id!r}: install each agent with one pipeline"
-        )
+    require_without_handoff([channel])
     channel.extra_tools.append(tool or HANDOFF_TOOL)
     channel.tool_handler = _intercept(channel.channel_id, handler, channel.tool_handler)
 
