@@ -103,6 +103,7 @@ class SimTransport(asyncio.Transport):
         self._loop = network.loop
         self._protocol = protocol
         self._rng = network.seeds.stream("link", str(connection.id), side)
+        self._under_way: deque[bytes | None] = deque()
         self._received: deque[bytes | None] = deque()
         self._in_flight = 0
         self._high, self._low = 64 * 1024, 16 * 1024
@@ -136,17 +137,22 @@ class SimTransport(asyncio.Transport):
             now = self._link_free_ns
         arrival = max(now + self.link.delay_ns(self._rng), self._last_arrival_ns, self.connection.stalled_until_ns)
         self._last_arrival_ns = arrival
-        self._loop.call_at_ns(arrival, self._arrive, item)
+        self._under_way.append(item)
+        self._loop.call_at_ns(arrival, self._arrive)
 
-    def _arrive(self, item: bytes | None) -> None:
+    def _arrive(self) -> None:
+        """The next segment arrives: always the oldest under way, whichever segment's time it is."""
         if self.connection.silent:
             return
         stalled_until = self.connection.stalled_until_ns
         if stalled_until > self._loop.now_ns:
-            # A stall that began while the segment was under way: it and all behind it wait, in order.
+            # A stall that began while segments were under way. Those that were sent during it have their timers
+            # already, so one that is set now comes after theirs.
             self._last_arrival_ns = max(self._last_arrival_ns, stalled_until)
-            self._loop.call_at_ns(stalled_until, self._arrive, item)
-        elif self.peer._lost:
+            self._loop.call_at_ns(stalled_until, self._arrive)
+            return
+        item = self._under_way.popleft()
+        if self.peer._lost:
             self._acknowledge(len(item) if item else 0)
         else:
             self.peer._received.append(item)

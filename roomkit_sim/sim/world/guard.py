@@ -51,16 +51,24 @@ def no_real_network() -> Iterator[None]:
     """Refuse real sockets to this thread while the context lasts.
 
     Raises:
-        RealNetworkError: At the place itself, and once more at the end in case something caught it there.
+        RealNetworkError: At the place itself, and once more at the end in case something caught it there; it then
+            stands before any error that came of it.
     """
     if not _guard.installed:
         sys.addaudithook(_guard)
         _guard.installed = True
-    before = _guard.thread
-    _guard.thread, _guard.touched = threading.get_ident(), []
+    before = _guard.thread, _guard.touched
+    touched: list[str] = []
+    _guard.thread, _guard.touched = threading.get_ident(), touched
     try:
         yield
+    except RealNetworkError:
+        raise
+    except Exception as error:
+        if touched:
+            raise RealNetworkError(_message(touched[0])) from error
+        raise
     finally:
-        _guard.thread = before
-    if _guard.touched:
-        raise RealNetworkError(_message(_guard.touched[0]))
+        _guard.thread, _guard.touched = before
+    if touched:
+        raise RealNetworkError(_message(touched[0]))

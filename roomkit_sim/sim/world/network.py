@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -90,6 +91,7 @@ class SimNetwork:
         self.connections: dict[int, Connection] = {}
         self.observers: list[ConnectionObserver] = []
         self._hosts: dict[str, str] = {}
+        self._free_ports = itertools.count(FIRST_SERVER_PORT)
         self._open: dict[SimTransport, None] = {}
 
     # Names
@@ -124,7 +126,7 @@ class SimNetwork:
         Raises:
             OSError: Somebody listens there already.
         """
-        address = (self.resolve(host), port or FIRST_SERVER_PORT + len(self.listeners))
+        address = (self.resolve(host), port or next(self._free_ports))
         if address in self.listeners:
             raise OSError(errno.EADDRINUSE, f"somebody listens at {address[0]}:{address[1]} already")
         server = SimServer(self, address, factory)
@@ -134,7 +136,7 @@ class SimNetwork:
     async def connect(
         self, factory: Callable[[], asyncio.BaseProtocol], host: str, port: int, *, tls: bool
     ) -> tuple[SimTransport, asyncio.BaseProtocol]:
-        """Connect to a listener: one round trip for TCP, and those of TLS.
+        """Connect to a listener: the look-up of a name, one round trip for TCP, and those of TLS.
 
         Raises:
             ConnectionRefusedError: Nobody listens there.
@@ -142,7 +144,8 @@ class SimNetwork:
         connection = self._dial(host, port)
         rng = self.seeds.stream("dial", str(connection.id))
         round_trips = 1 + (self.links.tls_round_trips if tls else 0)
-        delay = sum(self.links.up.delay_ns(rng) + self.links.down.delay_ns(rng) for _ in range(round_trips))
+        delay = self.links.dns_ns if host in self._hosts else 0
+        delay += sum(self.links.up.delay_ns(rng) + self.links.down.delay_ns(rng) for _ in range(round_trips))
         await asyncio.sleep(delay / 1e9)
         server = self.listeners.get(connection.server_address) or self.listeners.get((ANY_ADDRESS, port))
         if server is None:
