@@ -14,7 +14,8 @@ from roomkit_sim.memory.sliding_window import SlidingWindowMemory
 from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, ChannelDirection, ChannelType, EventType
-from roomkit_sim.models.event import CompositeContent, EventContent, EventSource, RoomEvent, TextContent
+from roomkit_sim.models.event import EventSource, RoomEvent, TextContent
+from roomkit_sim.models.words import text_of
 from roomkit_sim.providers.ai.base import AIContext, AIMessage, AIProvider, AITool, AIToolCall
 
 __all__ = ["AIChannel"]
@@ -149,14 +150,3 @@ class AIChannel(Channel):
         if self.kit is None:
             raise error
         await self.kit.report_error(where, error, room_id=room_id, channel_id=self.channel_id)
-
-
-def text_of(content: EventContent) -> str:
-    """What a model reads of an event's content."""
-    if isinstance(content, CompositeContent):
-        return "\n".join(text_of(part) for part in content.parts)
-    for name in ("body", "transcript", "caption", "label", "url"):
-        value = getattr(content, name, None)
-        if value:
-            return str(value)
-    return ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from roomkit_sim.channels.ai import text_of
 from roomkit_sim.channels.base import Channel
 from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelType, EventType
 from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.words import text_of
 
 __all__ = ["TextSender", "TransportChannel"]
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from roomkit_sim.channels.base import Channel
 from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import Access, ChannelCategory, ChannelDirection
-from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.event import EventSource, RoomEvent, TextContent
 from roomkit_sim.models.task import Observation, Task
 
-__all__ = ["ALWAYS_PROCESS", "INTERNAL", "ROUTED_TO", "Broadcast", "EventRouter", "receives", "sees"]
+__all__ = ["ALWAYS_PROCESS", "INTERNAL", "ROUTED_TO", "Broadcast", "EventRouter", "may_send", "receives", "sees"]
 
 ROUTED_TO = "_routed_to"
 """Event metadata: the one intelligence that answers; no other reacts."""
@@ -78,6 +79,7 @@ class Broadcast:
     replies: list[RoomEvent] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
+    metadata_updates: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     delivered_to: list[str] = field(default_factory=list)
 
@@ -85,6 +87,7 @@ class Broadcast:
         """Add what one channel answered; a muted one may notice and propose, but not speak."""
         self.tasks += output.tasks
         self.observations += output.observations
+        self.metadata_updates |= output.metadata_updates
         if not binding.muted:
             self.replies += output.response_events
 
@@ -132,4 +135,25 @@ class EventRouter:
         channel = self._channels[binding.channel_id]
         if binding.category is ChannelCategory.TRANSPORT:
             await channel.deliver(event, binding, context)
-        return await channel.on_event(event, binding, context)
+        output = await channel.on_event(event, binding, context)
+        if output.response_stream is None or binding.muted:
+            return output
+        return await _with_streamed_reply(output, output.response_stream, event, binding)
+
+
+async def _with_streamed_reply(
+    output: ChannelOutput, stream: AsyncIterator[str], cause: RoomEvent, binding: ChannelBinding
+) -> ChannelOutput:
+    """A streamed reply is an event like any other when it is complete: one storage, one broadcast, the same rules."""
+    words = "".join([piece async for piece in stream])
+    if not words.strip():
+        return output
+    reply = RoomEvent(
+        room_id=cause.room_id,
+        source=EventSource(
+            channel_id=binding.channel_id, channel_type=binding.channel_type, direction=ChannelDirection.OUTBOUND
+        ),
+        content=TextContent(body=words.rstrip()),
+        parent_event_id=cause.id,
+    )
+    return output.model_copy(update={"response_events": [*output.response_events, reply], "response_stream": None})

@@ -253,7 +253,7 @@ class RoomKit:
             ChannelNotFoundError: The channel is not attached to the room.
             RoomError: The room is closed.
         """
-        aftermath = Aftermath(room_id)
+        aftermath = Aftermath(self, room_id)
         async with self.lock_manager.locked(room_id):
             room = await self.get_room(room_id)
             if room.status is RoomStatus.CLOSED:
@@ -380,7 +380,7 @@ class RoomKit:
         if room_id is None or await self.store.get_room(room_id) is None:
             return
         notice = self._system_event(room_id, f"{where} failed", metadata=event.data)
-        aftermath = open_aftermath(room_id)
+        aftermath = open_aftermath(self, room_id)
         if aftermath is not None:
             aftermath.error_notices.append(notice)
             return

@@ -2,8 +2,8 @@
 
 Sync hooks run one after the other by ascending priority, global ones before a room's own at a tie; each sees the event
 as changed so far, and the first that blocks ends the run. A sync hook that raises, takes too long or returns something
-else is reported and skipped, unless it was registered with ``on_failure``, which then decides in its place. Async hooks
-run all at once; their failures are reported.
+else is reported and skipped, unless it was registered with ``on_failure``, which then decides in its place (and blocks
+when it fails too). Async hooks run all at once; their failures are reported.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class HookFailure:
 
     hook: str
     error: BaseException
+    room_id: str | None = None
 
 
 @dataclass
@@ -146,14 +147,28 @@ class HookEngine:
         return sorted((hook for hook in hooks if hook.trigger == trigger), key=lambda hook: hook.priority)
 
     async def run_sync_hooks(
-        self, room_id: str, trigger: HookTrigger, event: Any, context: RoomContext
+        self,
+        room_id: str,
+        trigger: HookTrigger,
+        event: Any,
+        context: RoomContext,
+        *,
+        skip_event_filter: bool = False,
     ) -> SyncHooksOutcome:
-        """Run the sync hooks one after the other."""
+        """Run the sync hooks one after the other.
+
+        Args:
+            room_id: The room, whose own hooks run too.
+            trigger: The moment.
+            event: What the hooks are shown, and may change.
+            context: The room as it is.
+            skip_event_filter: Run also the hooks that want only events of other channels.
+        """
         outcome = SyncHooksOutcome(event)
         for hook in self.hooks_for(room_id, trigger):
-            if hook.execution is not HookExecution.SYNC or not hook.wants(outcome.event):
+            if hook.execution is not HookExecution.SYNC or not (skip_event_filter or hook.wants(outcome.event)):
                 continue
-            result = await self._run_sync(hook, outcome, context)
+            result = await self._run_sync(room_id, hook, outcome, context)
             if result is not None:
                 outcome.take(result, hook.label)
             if not outcome.allowed:
@@ -163,31 +178,47 @@ class HookEngine:
     async def run_async_hooks(self, room_id: str, trigger: HookTrigger, event: Any, context: RoomContext) -> None:
         """Run all hooks of the moment at once, those registered as sync too; they observe only."""
         hooks = [hook for hook in self.hooks_for(room_id, trigger) if hook.wants(event)]
-        await asyncio.gather(*(self._observe(hook, event, context) for hook in hooks))
+        await asyncio.gather(*(self._observe(room_id, hook, event, context) for hook in hooks))
 
     async def _run_sync(
-        self, hook: HookRegistration, outcome: SyncHooksOutcome, context: RoomContext
+        self, room_id: str, hook: HookRegistration, outcome: SyncHooksOutcome, context: RoomContext
     ) -> HookResult | None:
         try:
             async with asyncio.timeout(hook.timeout):
-                result = await hook.function(outcome.event, context)
-            if not isinstance(result, HookResult):
-                raise TypeError(f"hook {hook.label!r} must return a HookResult, not {type(result).__name__}")
-            return result
+                return _checked(await hook.function(outcome.event, context), hook, outcome.event)
         except Exception as error:
-            await self._report(hook, error, outcome)
-            return hook.on_failure(outcome.event, context, error) if hook.on_failure else None
+            outcome.failures.append(await self._report(room_id, hook, error))
+            return await self._decide_failure(room_id, hook, outcome, context, error)
 
-    async def _observe(self, hook: HookRegistration, event: Any, context: RoomContext) -> None:
+    async def _decide_failure(
+        self, room_id: str, hook: HookRegistration, outcome: SyncHooksOutcome, context: RoomContext, error: Exception
+    ) -> HookResult | None:
+        if hook.on_failure is None:
+            return None
+        try:
+            return _checked(hook.on_failure(outcome.event, context, error), hook, outcome.event)
+        except Exception as second:
+            outcome.failures.append(await self._report(room_id, hook, second))
+            return HookResult.block(f"hook {hook.label!r} failed, and so did its decision for this case")
+
+    async def _observe(self, room_id: str, hook: HookRegistration, event: Any, context: RoomContext) -> None:
         try:
             async with asyncio.timeout(hook.timeout):
                 await hook.function(event, context)
         except Exception as error:
-            await self._report(hook, error, None)
+            await self._report(room_id, hook, error)
 
-    async def _report(self, hook: HookRegistration, error: Exception, outcome: SyncHooksOutcome | None) -> None:
-        failure = HookFailure(hook.label, error)
-        if outcome is not None:
-            outcome.failures.append(failure)
+    async def _report(self, room_id: str, hook: HookRegistration, error: Exception) -> HookFailure:
+        failure = HookFailure(hook.label, error, room_id)
         if self._on_failure is not None:
             await self._on_failure(hook.trigger, failure)
+        return failure
+
+
+def _checked(result: Any, hook: HookRegistration, event: Any) -> HookResult:
+    """What a hook returned, if it can be acted on."""
+    if not isinstance(result, HookResult):
+        raise TypeError(f"hook {hook.label!r} must return a HookResult, not {type(result).__name__}")
+    if result.action == "modify" and isinstance(event, RoomEvent) and not isinstance(result.event, RoomEvent):
+        raise TypeError(f"hook {hook.label!r} must modify to a RoomEvent, not to {type(result.event).__name__}")
+    return result

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from roomkit_sim.core.aftermath import Aftermath
 from roomkit_sim.core.inbound_router import InboundRoomRouter
-from roomkit_sim.core.timeline import Aftermath, Timeline
+from roomkit_sim.core.locks import InMemoryLockManager
+from roomkit_sim.core.timeline import Timeline
 from roomkit_sim.errors import ChannelNotRegisteredError, ConfigurationError
 from roomkit_sim.identity.base import IdentityResolver
 from roomkit_sim.models.delivery import InboundMessage, InboundResult
@@ -48,6 +50,7 @@ class InboundPath:
         self._identity_resolver = identity_resolver
         self._identity_timeout = identity_timeout
         self._process_timeout = process_timeout
+        self._channels_finding_rooms = InMemoryLockManager()
 
     async def process(self, message: InboundMessage, room_id: str | None) -> InboundResult:
         """Process one message; its answers are in the room when this returns."""
@@ -55,36 +58,54 @@ class InboundPath:
         if channel is None:
             raise ChannelNotRegisteredError(f"no channel {message.channel_id!r} is registered: call register_channel()")
         try:
-            room_id = room_id or await self._router.route(message) or await self._open_room(message)
+            room_id = room_id or await self._find_room(message)
         except ConfigurationError as error:
             return InboundResult(blocked=True, reason=str(error))
-        if (await self._kit.get_room(room_id)).status is RoomStatus.CLOSED:
-            return InboundResult(blocked=True, reason="room_closed")
+        refusal = await self._refusal(room_id, message)
+        if refusal is not None:
+            return InboundResult(blocked=True, reason=refusal)
         event = await channel.handle_inbound(message, await self._timeline.context(room_id))
         event = await self._identified(event, message)
-        return await self._in_the_room(room_id, event)
+        return await self._in_the_room(room_id, event, message)
 
-    async def _in_the_room(self, room_id: str, event: RoomEvent) -> InboundResult:
+    async def _refusal(self, room_id: str, message: InboundMessage) -> str | None:
+        """Why a room does not take the message at this moment."""
+        if (await self._kit.get_room(room_id)).status is RoomStatus.CLOSED:
+            return "room_closed"
+        if await self._kit.store.get_binding(room_id, message.channel_id) is None:
+            return "channel_not_attached"
+        if message.idempotency_key and await self._kit.store.check_idempotency(room_id, message.idempotency_key):
+            return "duplicate"
+        return None
+
+    async def _in_the_room(self, room_id: str, event: RoomEvent, message: InboundMessage) -> InboundResult:
         lock = self._kit.lock_manager.locked(room_id)
         try:
             async with asyncio.timeout(self._process_timeout):
                 await lock.__aenter__()
         except TimeoutError:
             return InboundResult(blocked=True, reason="process_timeout")
-        aftermath = Aftermath()
+        aftermath = Aftermath(self._kit, room_id)
         try:
-            if event.idempotency_key and await self._kit.store.check_idempotency(room_id, event.idempotency_key):
-                return InboundResult(blocked=True, reason="duplicate")
+            # While it waited, the room may have been closed, the channel detached, the same message taken.
+            refusal = await self._refusal(room_id, message)
+            if refusal is not None:
+                return InboundResult(blocked=True, reason=refusal)
             stored = await self._timeline.process(event, aftermath)
         finally:
             await lock.__aexit__(None, None, None)
-        await self._timeline.settle(room_id, aftermath)
+        await self._timeline.settle(aftermath)
         await self._kit.emit_framework_event("event_processed", room_id=room_id, data={"event_id": stored.id})
         if stored.status is EventStatus.BLOCKED:
             return InboundResult(
                 event=stored, blocked=True, reason=stored.metadata.get("blocked_reason") or stored.blocked_by
             )
         return InboundResult(event=stored)
+
+    async def _find_room(self, message: InboundMessage) -> str:
+        """The message's room; the first messages of a channel, arriving at once, get one room and not one each."""
+        async with self._channels_finding_rooms.locked(message.channel_id):
+            return await self._router.route(message) or await self._open_room(message)
 
     async def _open_room(self, message: InboundMessage) -> str:
         room = await self._kit.create_room()

@@ -53,13 +53,16 @@ class BackgroundTasks:
             await self._on_error(name, error)
 
     async def drain(self) -> None:
-        """Wait until all of them, and those that they start, have ended."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Wait until all of them, and those that they start, have ended. The calling task itself is spared."""
+        while others := self._others():
+            await asyncio.gather(*others, return_exceptions=True)
 
     async def cancel_all(self) -> None:
         """Cancel all of them and wait until they have ended. The calling task itself is spared."""
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
+        others = self._others()
+        for task in others:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*others, return_exceptions=True)
+
+    def _others(self) -> list[asyncio.Task[Any]]:
+        return [task for task in self._tasks if task is not asyncio.current_task()]

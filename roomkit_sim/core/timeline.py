@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from roomkit_sim.core.event_router import ALWAYS_PROCESS, ROUTED_TO, Broadcast, EventRouter
+from roomkit_sim.core.aftermath import Aftermath, collecting, open_aftermath
+from roomkit_sim.core.event_router import ALWAYS_PROCESS, ROUTED_TO, Broadcast, EventRouter, may_send
 from roomkit_sim.core.hooks import HookEngine, SyncHooksOutcome
+from roomkit_sim.core.ids import new_id
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, EventStatus, HookTrigger
@@ -22,19 +23,10 @@ from roomkit_sim.store.base import ConversationStore
 if TYPE_CHECKING:
     from roomkit_sim.core.framework import RoomKit
 
-__all__ = ["Aftermath", "Timeline"]
+__all__ = ["Timeline"]
 
 CHAIN_LIMIT = "event_chain_depth_limit"
 RECENT_EVENTS = 50
-
-
-@dataclass
-class Aftermath:
-    """What is left to do after the lock: observers to tell, failures to report."""
-
-    broadcast: list[RoomEvent] = field(default_factory=list)
-    too_deep: list[RoomEvent] = field(default_factory=list)
-    errors: list[tuple[str, Exception]] = field(default_factory=list)
 
 
 class Timeline:
@@ -72,17 +64,18 @@ class Timeline:
         Returns:
             The event as stored; its status is BLOCKED when a hook stopped it.
         """
-        stored, replies = await self._enter(event, aftermath)
-        waiting = deque(replies)
-        budget = 10 * self._max_chain_depth
-        while waiting and budget:
-            budget -= 1
-            reply = waiting.popleft()
-            if reply.chain_depth >= self._max_chain_depth:
-                aftermath.too_deep.append(await self._store_blocked(reply, CHAIN_LIMIT))
-                continue
-            _, further = await self._enter(reply, aftermath)
-            waiting.extend(further)
+        with collecting(aftermath):
+            stored, replies = await self._enter(event, aftermath)
+            waiting = deque(replies)
+            budget = 10 * self._max_chain_depth
+            while waiting:
+                reply = await self._with_own_id(waiting.popleft())
+                if reply.chain_depth >= self._max_chain_depth or not budget:
+                    aftermath.too_deep.append(await self._store_blocked(reply, CHAIN_LIMIT))
+                    continue
+                budget -= 1
+                _, further = await self._enter(reply, aftermath)
+                waiting.extend(further)
         return stored
 
     async def post(self, event: RoomEvent, aftermath: Aftermath) -> RoomEvent:
@@ -90,21 +83,37 @@ class Timeline:
 
         An intelligence is not shown what the system posts, unless it is routed to it: an answer would have no place.
         """
-        stored = await self._store.add_event_auto_index(event.room_id, _delivered(event))
-        context = await self.context(event.room_id)
-        result = await self._router.broadcast(stored, context, wanted=_addressed_by(stored))
-        self._collect(stored, result, aftermath)
+        with collecting(aftermath):
+            context = await self.context(event.room_id)
+            stored = await self._store.add_event_auto_index(event.room_id, _delivered(event, context))
+            context.recent_events.append(stored)
+            result = await self._router.broadcast(stored, context, wanted=_addressed_by(stored))
+            await self._keep_side_products(event.room_id, result, aftermath)
+            self._collect(stored, result, aftermath)
         return stored
 
-    async def settle(self, room_id: str, aftermath: Aftermath) -> None:
-        """Tell the observers what happened. The lock is not held."""
+    async def settle(self, aftermath: Aftermath) -> None:
+        """Tell the observers what happened; where the room is held by somebody around this, that one does it later."""
+        holder = open_aftermath(self._kit, aftermath.room_id)
+        if holder is not None:
+            holder.absorb(aftermath)
+            return
+        room_id = aftermath.room_id
         context = await self.context(room_id)
+        for notice in aftermath.error_notices:
+            await self._hooks.run_async_hooks(room_id, HookTrigger.ON_ERROR, notice, context)
         for channel_id, error in aftermath.errors:
             await self._kit.report_error(f"channel {channel_id}", error, room_id=room_id, channel_id=channel_id)
+        for event in aftermath.blocked:
+            await self._kit.emit_framework_event(
+                "event_blocked", room_id=room_id, data={"event_id": event.id, "blocked_by": event.blocked_by}
+            )
         for event in aftermath.too_deep:
             await self._kit.emit_framework_event(
                 "chain_depth_exceeded", room_id=room_id, data={"event_id": event.id, "depth": event.chain_depth}
             )
+        for task in aftermath.tasks:
+            await self._hooks.run_async_hooks(room_id, HookTrigger.ON_TASK_CREATED, task, context)
         for event in aftermath.broadcast:
             await self._hooks.run_async_hooks(room_id, HookTrigger.AFTER_BROADCAST, event, context)
 
@@ -113,16 +122,16 @@ class Timeline:
         outcome = await self._hooks.run_sync_hooks(event.room_id, HookTrigger.BEFORE_BROADCAST, event, context)
         if not outcome.allowed:
             stored = await self._store_blocked(event, outcome.blocked_by or "hook", outcome.reason)
-            await self._kit.emit_framework_event(
-                "event_blocked", room_id=event.room_id, data={"event_id": stored.id, "blocked_by": outcome.blocked_by}
-            )
-            await self._deliver_injected(outcome.injected_events, context)
+            aftermath.blocked.append(stored)
+            await self._deliver_injected(outcome.injected_events, context, aftermath)
+            await self._keep_side_products(event.room_id, outcome, aftermath)
             return stored, []
-        stored = await self._store.add_event_auto_index(event.room_id, _delivered(outcome.event))
+        stored = await self._store.add_event_auto_index(event.room_id, _delivered(outcome.event, context))
         context.recent_events.append(stored)
         result = await self._router.broadcast(stored, context)
-        await self._deliver_injected(outcome.injected_events, context)
-        await self._keep_side_products(outcome, result)
+        await self._deliver_injected(outcome.injected_events, context, aftermath)
+        await self._keep_side_products(event.room_id, outcome, aftermath)
+        await self._keep_side_products(event.room_id, result, aftermath)
         self._collect(stored, result, aftermath)
         return stored, [_reply_to(stored, reply) for reply in result.replies]
 
@@ -135,20 +144,46 @@ class Timeline:
         blocked = event.model_copy(update={"status": EventStatus.BLOCKED, "blocked_by": by, "metadata": metadata})
         return await self._store.add_event_auto_index(event.room_id, blocked)
 
-    async def _deliver_injected(self, injected: list[InjectedEvent], context: RoomContext) -> None:
+    async def _deliver_injected(
+        self, injected: list[InjectedEvent], context: RoomContext, aftermath: Aftermath
+    ) -> None:
+        """Bring what hooks add to people. Like a notice, it asks no intelligence for an answer."""
         for item in injected:
-            stored = await self._store.add_event_auto_index(context.room.id, _delivered(item.event))
-            await self._router.broadcast(stored, context, wanted=_among(item.target_channel_ids))
+            event = await self._with_own_id(_delivered(item.event, context))
+            stored = await self._store.add_event_auto_index(context.room.id, event)
+            result = await self._router.broadcast(stored, context, wanted=_people_among(item.target_channel_ids))
+            aftermath.errors += result.errors.items()
 
-    async def _keep_side_products(self, outcome: SyncHooksOutcome, result: Broadcast) -> None:
-        for task in (*outcome.tasks, *result.tasks):
+    async def _with_own_id(self, event: RoomEvent) -> RoomEvent:
+        """A hook may add the same event again and again, a channel may answer with what it was given."""
+        known = await self._store.get_event(event.id)
+        return event if known is None else event.model_copy(update={"id": new_id()})
+
+    async def _keep_side_products(self, room_id: str, made: SyncHooksOutcome | Broadcast, aftermath: Aftermath) -> None:
+        for task in made.tasks:
             await self._store.add_task(task)
-        for observation in (*outcome.observations, *result.observations):
+        for observation in made.observations:
             await self._store.add_observation(observation)
+        aftermath.tasks += made.tasks
+        if isinstance(made, Broadcast) and made.metadata_updates:
+            room = await self._kit.get_room(room_id)
+            await self._store.update_room(
+                room.model_copy(update={"metadata": {**room.metadata, **made.metadata_updates}})
+            )
 
 
-def _delivered(event: RoomEvent) -> RoomEvent:
-    return event.model_copy(update={"status": EventStatus.DELIVERED})
+def _delivered(event: RoomEvent, context: RoomContext) -> RoomEvent:
+    """The event as it enters the timeline.
+
+    Who sees what a channel says is written into the event, so that a later turn does not show more than this one.
+    """
+    binding = context.get_binding(event.source.channel_id)
+    visibility = event.visibility
+    if not may_send(binding):
+        visibility = "none"
+    elif binding is not None and visibility == "all":
+        visibility = binding.visibility
+    return event.model_copy(update={"status": EventStatus.DELIVERED, "visibility": visibility})
 
 
 def _reply_to(cause: RoomEvent, reply: RoomEvent) -> RoomEvent:
@@ -156,12 +191,20 @@ def _reply_to(cause: RoomEvent, reply: RoomEvent) -> RoomEvent:
     metadata = {key: value for key, value in reply.metadata.items() if key not in (ROUTED_TO, ALWAYS_PROCESS)}
     visibility = cause.response_visibility or reply.visibility
     return reply.model_copy(
-        update={"chain_depth": cause.chain_depth + 1, "metadata": metadata, "visibility": visibility}
+        update={
+            "room_id": cause.room_id,
+            "chain_depth": cause.chain_depth + 1,
+            "metadata": metadata,
+            "visibility": visibility,
+        }
     )
 
 
-def _among(channel_ids: list[str] | None) -> Callable[[ChannelBinding], bool]:
-    return lambda binding: channel_ids is None or binding.channel_id in channel_ids
+def _people_among(channel_ids: list[str] | None) -> Callable[[ChannelBinding], bool]:
+    return lambda binding: (
+        binding.category is not ChannelCategory.INTELLIGENCE
+        and (channel_ids is None or binding.channel_id in channel_ids)
+    )
 
 
 def _addressed_by(event: RoomEvent) -> Callable[[ChannelBinding], bool]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from roomkit_sim.channels.ai import text_of
 from roomkit_sim.core.router import ContentTranscoder
 from roomkit_sim.models.channel import ChannelCapabilities
 from roomkit_sim.models.enums import ChannelMediaType
 from roomkit_sim.models.event import EventContent, TextContent
+from roomkit_sim.models.words import text_of
 
 __all__ = ["DefaultContentTranscoder"]
 

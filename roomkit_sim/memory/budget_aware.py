@@ -6,6 +6,7 @@ from roomkit_sim.memory.base import MemoryProvider, MemoryResult
 from roomkit_sim.memory.token_estimator import MESSAGE_OVERHEAD, estimate_message_tokens, estimate_tokens
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.words import text_of
 
 __all__ = ["BudgetAwareMemory"]
 
@@ -35,7 +36,7 @@ class BudgetAwareMemory(MemoryProvider):
         left = self._max_tokens - sum(estimate_message_tokens(message) for message in result.messages)
         kept: list[RoomEvent] = []
         for event in reversed(result.events):
-            left -= MESSAGE_OVERHEAD + estimate_tokens(getattr(event.content, "body", ""))
+            left -= MESSAGE_OVERHEAD + estimate_tokens(text_of(event.content))
             if left < 0:
                 break
             kept.append(event)

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeAlias
+
 from roomkit_sim.memory.base import MemoryProvider, MemoryResult
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.words import text_of
 from roomkit_sim.providers.ai.base import AIContext, AIMessage, AIProvider
 
 __all__ = ["CompactingMemory"]
 
+_AgentInRoom: TypeAlias = tuple[str, str | None]
+"""Agents do not see the same events, so each has a summary of its own."""
+
 SUMMARISE = "Summarise this conversation so that it can be continued. Keep names, numbers and open questions."
+
+
+@dataclass(frozen=True)
+class _Summary:
+    up_to_index: int
+    text: str
 
 
 class CompactingMemory(MemoryProvider):
@@ -19,7 +32,7 @@ class CompactingMemory(MemoryProvider):
         inner: Remembers the conversation.
         provider: Writes the summary.
         keep_recent: How many of the newest events stay as they are.
-        threshold: From how many events on the older ones are summarised.
+        threshold: When so many events are not summarised, the older ones of them are.
     """
 
     def __init__(
@@ -29,7 +42,7 @@ class CompactingMemory(MemoryProvider):
         self._provider = provider
         self._keep_recent = keep_recent
         self._threshold = threshold
-        self._summaries: dict[str, tuple[str, str]] = {}
+        self._summaries: dict[_AgentInRoom, _Summary] = {}
 
     @property
     def name(self) -> str:
@@ -39,25 +52,34 @@ class CompactingMemory(MemoryProvider):
     async def retrieve(
         self, room_id: str, current_event: RoomEvent, context: RoomContext, *, channel_id: str | None = None
     ) -> MemoryResult:
-        """The summary and the newest events."""
+        """The summary, if there is one, and the events that are not in it."""
         result = await self._inner.retrieve(room_id, current_event, context, channel_id=channel_id)
-        if len(result.events) < self._threshold:
+        agent = (room_id, channel_id)
+        events = self._not_summarised(agent, result.events)
+        if len(events) >= self._threshold:
+            split = len(events) - self._keep_recent
+            await self._summarise(agent, events[:split])
+            events = events[split:]
+        if agent not in self._summaries:
             return result
-        split = len(result.events) - self._keep_recent
-        summary = await self._summary(room_id, result.events[:split])
-        note = AIMessage(role="user", content=f"[Summary of the conversation so far: {summary}]")
-        return MemoryResult(messages=[*result.messages, note], events=result.events[split:])
+        note = AIMessage(role="user", content=f"[Summary of the conversation so far: {self._summaries[agent].text}]")
+        return MemoryResult(messages=[*result.messages, note], events=events)
 
-    async def _summary(self, room_id: str, events: list[RoomEvent]) -> str:
-        """The summary up to the last of ``events``; written once for each such event."""
-        known = self._summaries.get(room_id)
-        if known is not None and known[0] == events[-1].id:
-            return known[1]
-        lines = [f"{event.source.channel_id}: {getattr(event.content, 'body', '')}" for event in events]
-        asked = AIContext(system_prompt=SUMMARISE, messages=[AIMessage(role="user", content="\n".join(lines))])
-        summary = (await self._provider.generate(asked)).content
-        self._summaries[room_id] = (events[-1].id, summary)
-        return summary
+    def _not_summarised(self, agent: _AgentInRoom, events: list[RoomEvent]) -> list[RoomEvent]:
+        known = self._summaries.get(agent)
+        return events if known is None else [event for event in events if event.index > known.up_to_index]
+
+    async def _summarise(self, agent: _AgentInRoom, events: list[RoomEvent]) -> None:
+        """Put ``events`` into the summary; the one before is their beginning, so that nothing drops out of it."""
+        if not events:
+            return
+        known = self._summaries.get(agent)
+        before = [f"[Summary of what was said before: {known.text}]"] if known is not None else []
+        lines = [f"{event.source.channel_id}: {text_of(event.content)}" for event in events]
+        asked = AIContext(
+            system_prompt=SUMMARISE, messages=[AIMessage(role="user", content="\n".join([*before, *lines]))]
+        )
+        self._summaries[agent] = _Summary(events[-1].index, (await self._provider.generate(asked)).content)
 
     async def ingest(self, room_id: str, event: RoomEvent, *, channel_id: str | None = None) -> None:
         """Pass on what happened."""
@@ -65,7 +87,7 @@ class CompactingMemory(MemoryProvider):
 
     async def clear(self, room_id: str) -> None:
         """Forget a room and its summary."""
-        self._summaries.pop(room_id, None)
+        self._summaries = {agent: kept for agent, kept in self._summaries.items() if agent[0] != room_id}
         await self._inner.clear(room_id)
 
     async def close(self) -> None:

@@ -19,6 +19,8 @@ class ConversationStore(ABC):
     """Keeps rooms and what belongs to them.
 
     What goes in and what comes out are copies: changing a returned object changes nothing until it is saved.
+    Reading from a room that is not there finds nothing; writing to it raises :class:`RoomNotFoundError`.
+    ``roomkit_sim.testing.store_contract`` holds a store to all of this.
     """
 
     @abstractmethod
@@ -31,7 +33,10 @@ class ConversationStore(ABC):
 
     @abstractmethod
     async def update_room(self, room: Room) -> Room:
-        """Save a changed room."""
+        """Save a changed room; its counters stay those of its events.
+
+        A copy that was read before an event came must not set ``event_count`` and ``latest_index`` back.
+        """
 
     @abstractmethod
     async def delete_room(self, room_id: str) -> bool:
@@ -47,7 +52,12 @@ class ConversationStore(ABC):
 
     @abstractmethod
     async def add_event_auto_index(self, room_id: str, event: RoomEvent) -> RoomEvent:
-        """Append an event; its ``index`` becomes the next of the room, dense from 0, and the room's counters follow."""
+        """Append an event; its ``index`` becomes the next of the room, dense from 0, and the room's counters follow.
+
+        Raises:
+            RoomNotFoundError: There is no such room.
+            RoomError: An event of this id is stored already.
+        """
 
     @abstractmethod
     async def get_event(self, event_id: str) -> RoomEvent | None:
@@ -55,7 +65,11 @@ class ConversationStore(ABC):
 
     @abstractmethod
     async def update_event(self, event: RoomEvent) -> RoomEvent:
-        """Save a changed event."""
+        """Save a changed event. Room and index stay what they are.
+
+        Raises:
+            RoomError: There is no event of this id.
+        """
 
     @abstractmethod
     async def list_events(self, room_id: str, offset: int = 0, limit: int = 50) -> list[RoomEvent]:

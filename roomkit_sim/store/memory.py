@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from roomkit_sim.core.clock import now
-from roomkit_sim.errors import RoomNotFoundError
+from roomkit_sim.errors import RoomError, RoomNotFoundError
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.enums import RoomStatus
 from roomkit_sim.models.event import RoomEvent
@@ -24,7 +24,6 @@ class _Shelf:
 
     room: Room
     events: list[RoomEvent] = field(default_factory=list)
-    keys: set[str] = field(default_factory=set)
     bindings: dict[str, ChannelBinding] = field(default_factory=dict)
     participants: dict[str, Participant] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
@@ -52,15 +51,17 @@ class InMemoryStore(ConversationStore):
         return shelf.room.model_copy(deep=True) if shelf else None
 
     async def update_room(self, room: Room) -> Room:
-        """Save a changed room."""
-        self._shelf(room.id).room = room.model_copy(deep=True)
+        """Save a changed room; its counters stay those of its events."""
+        shelf = self._shelf(room.id)
+        counters = {"event_count": len(shelf.events), "latest_index": len(shelf.events) - 1}
+        shelf.room = room.model_copy(deep=True, update=counters)
         return room
 
     async def delete_room(self, room_id: str) -> bool:
         """Remove a room with all that belongs to it."""
         shelf = self._shelves.pop(room_id, None)
         for event in shelf.events if shelf else ():
-            del self._event_rooms[event.id]
+            self._event_rooms.pop(event.id, None)
         return shelf is not None
 
     async def list_rooms(self, offset: int = 0, limit: int = 50, status: RoomStatus | None = None) -> list[Room]:
@@ -76,11 +77,11 @@ class InMemoryStore(ConversationStore):
     async def add_event_auto_index(self, room_id: str, event: RoomEvent) -> RoomEvent:
         """Append an event with the next index of its room."""
         shelf = self._shelf(room_id)
+        if event.id in self._event_rooms:
+            raise RoomError(f"an event {event.id!r} is in the store already: save changes with update_event()")
         index = len(shelf.events)
         stored = event.model_copy(deep=True, update={"index": index, "room_id": room_id})
         shelf.events.append(stored)
-        if stored.idempotency_key is not None:
-            shelf.keys.add(stored.idempotency_key)
         self._event_rooms[stored.id] = (room_id, index)
         shelf.room.event_count, shelf.room.latest_index, shelf.room.updated_at = index + 1, index, now()
         return stored.model_copy(deep=True)
@@ -94,26 +95,29 @@ class InMemoryStore(ConversationStore):
 
     async def update_event(self, event: RoomEvent) -> RoomEvent:
         """Save a changed event; its place in the timeline stays."""
+        if event.id not in self._event_rooms:
+            raise RoomError(f"no event {event.id!r} in the store: add it with add_event_auto_index() first")
         room_id, index = self._event_rooms[event.id]
-        self._shelves[room_id].events[index] = event.model_copy(deep=True, update={"index": index})
-        return event
+        stored = event.model_copy(deep=True, update={"room_id": room_id, "index": index})
+        self._shelves[room_id].events[index] = stored
+        return stored.model_copy(deep=True)
 
     async def list_events(self, room_id: str, offset: int = 0, limit: int = 50) -> list[RoomEvent]:
         """Events of a room, oldest first."""
-        return [event.model_copy(deep=True) for event in self._shelf(room_id).events[offset : offset + limit]]
+        return [event.model_copy(deep=True) for event in self._events(room_id)[offset : offset + limit]]
 
     async def recent_events(self, room_id: str, limit: int = 50) -> list[RoomEvent]:
         """The newest events of a room, oldest of them first."""
-        events = self._shelf(room_id).events
+        events = self._events(room_id)
         return [event.model_copy(deep=True) for event in events[max(0, len(events) - limit) :]]
 
     async def count_events(self, room_id: str) -> int:
         """How many events a room has."""
-        return len(self._shelf(room_id).events)
+        return len(self._events(room_id))
 
     async def check_idempotency(self, room_id: str, key: str) -> bool:
         """Whether the room has an event with this idempotency key."""
-        return key in self._shelf(room_id).keys
+        return any(event.idempotency_key == key for event in self._events(room_id))
 
     async def add_binding(self, binding: ChannelBinding) -> ChannelBinding:
         """Attach a channel to a room, or replace its binding."""
@@ -132,7 +136,8 @@ class InMemoryStore(ConversationStore):
 
     async def remove_binding(self, room_id: str, channel_id: str) -> bool:
         """Detach a channel; tells whether it was attached."""
-        return self._shelf(room_id).bindings.pop(channel_id, None) is not None
+        shelf = self._shelves.get(room_id)
+        return shelf is not None and shelf.bindings.pop(channel_id, None) is not None
 
     async def list_bindings(self, room_id: str) -> list[ChannelBinding]:
         """The bindings of a room in the order in which they were attached."""
@@ -146,12 +151,14 @@ class InMemoryStore(ConversationStore):
 
     async def get_participant(self, room_id: str, participant_id: str) -> Participant | None:
         """The participant, or ``None``."""
-        found = self._shelf(room_id).participants.get(participant_id)
+        shelf = self._shelves.get(room_id)
+        found = shelf.participants.get(participant_id) if shelf else None
         return found.model_copy(deep=True) if found else None
 
     async def list_participants(self, room_id: str) -> list[Participant]:
         """Who is in a room, in the order of joining."""
-        return [person.model_copy(deep=True) for person in self._shelf(room_id).participants.values()]
+        shelf = self._shelves.get(room_id)
+        return [person.model_copy(deep=True) for person in shelf.participants.values()] if shelf else []
 
     async def save_identity(self, identity: Identity) -> Identity:
         """Add or replace an identity."""
@@ -170,7 +177,8 @@ class InMemoryStore(ConversationStore):
 
     async def list_tasks(self, room_id: str) -> list[Task]:
         """The tasks of a room, oldest first."""
-        return [task.model_copy(deep=True) for task in self._shelf(room_id).tasks]
+        shelf = self._shelves.get(room_id)
+        return [task.model_copy(deep=True) for task in shelf.tasks] if shelf else []
 
     async def add_observation(self, observation: Observation) -> Observation:
         """Add an observation to its room."""
@@ -179,7 +187,8 @@ class InMemoryStore(ConversationStore):
 
     async def list_observations(self, room_id: str) -> list[Observation]:
         """The observations of a room, oldest first."""
-        return [item.model_copy(deep=True) for item in self._shelf(room_id).observations]
+        shelf = self._shelves.get(room_id)
+        return [item.model_copy(deep=True) for item in shelf.observations] if shelf else []
 
     async def mark_read(self, room_id: str, channel_id: str, index: int) -> None:
         """Remember up to which event a channel has read."""
@@ -187,7 +196,12 @@ class InMemoryStore(ConversationStore):
 
     async def read_marker(self, room_id: str, channel_id: str) -> int | None:
         """Up to which event a channel has read."""
-        return self._shelf(room_id).read.get(channel_id)
+        shelf = self._shelves.get(room_id)
+        return shelf.read.get(channel_id) if shelf else None
+
+    def _events(self, room_id: str) -> list[RoomEvent]:
+        shelf = self._shelves.get(room_id)
+        return shelf.events if shelf else []
 
     def _shelf(self, room_id: str) -> _Shelf:
         if room_id not in self._shelves:
