@@ -1,0 +1,59 @@
+"""The summary of a run for a CI page. Headings begin at the third level, so that it fits into a larger page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from roomkit_sim.sim.report.rows import Row
+from roomkit_sim.sim.report.staging import Collected
+from roomkit_sim.sim.report.terminal import milliseconds, verdict_line
+from roomkit_sim.sim.report.totals import ScenarioTotals, Totals, quantile
+from roomkit_sim.sim.trace.events import Json
+
+__all__ = ["summary_markdown"]
+
+
+def summary_markdown(totals: Totals, collected: Collected, info: dict[str, Json]) -> str:
+    """The text of ``summary.md``."""
+    return "\n".join(_lines(totals, collected, info)) + "\n"
+
+
+def _lines(totals: Totals, collected: Collected, info: dict[str, Json]) -> Iterator[str]:
+    good = totals.passed == totals.calls
+    yield f"### {'✅' if good else '❌'} Simulated calls: {verdict_line(totals)}"
+    yield ""
+    failing = [row for row in collected.findings if row["severity"] != "waived"]
+    if failing:
+        yield "| call | finding | at | where |"
+        yield "|---|---|---|---|"
+        for row in failing:
+            yield _finding(row)
+        yield ""
+    yield "<details><summary>All scenarios</summary>"
+    yield ""
+    yield "| scenario | calls | handoffs completed | refused | ear p50 ms | p90 | max | verdict |"
+    yield "|---|--:|--:|--:|--:|--:|--:|---|"
+    for scenario in totals.scenarios:
+        yield _scenario(scenario)
+    yield ""
+    yield "</details>"
+    yield ""
+    yield f"Latencies are {info['latencies']}. Metric set v{info['metric_version']}."
+
+
+def _finding(row: Row) -> str:
+    at = f"{row['at_ns'] / 1e9:.3f} s" if isinstance(row["at_ns"], int) else ""
+    cells = (f"{row['call']} s{row['seed']}", f"**{row['code']}** {row['message']}", at, row["where"])
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _scenario(scenario: ScenarioTotals) -> str:
+    ears = " | ".join(milliseconds(quantile(scenario.ears_ms, share)) for share in (0.5, 0.9, 1.0))
+    verdict = "passed" if not scenario.failed else f"**{scenario.failed} failed**: {', '.join(scenario.codes)}"
+    handoffs = f"{scenario.completed} of {scenario.handoffs}"
+    return f"| {scenario.name} | {scenario.calls} | {handoffs} | {scenario.refused} | {ears} | {verdict} |"
+
+
+def _cell(value: Json) -> str:
+    """Text that keeps a table's row in one line and one cell."""
+    return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

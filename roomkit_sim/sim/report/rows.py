@@ -1,0 +1,132 @@
+"""The rows that a call contributes to a run's tables. Plain JSON types, so that they travel between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.metrics.caller_audio import account
+from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
+from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
+from roomkit_sim.sim.trace.events import Json
+from roomkit_sim.sim.trace.files import digest
+from roomkit_sim.sim.trace.handoff_stages import STAGES
+
+__all__ = ["CALL_COLUMNS", "FINDING_COLUMNS", "HANDOFF_COLUMNS", "Row", "Rows", "rows_of"]
+
+Row = dict[str, Json]
+
+_IDENTITY = ("run", "scenario", "provider", "clock", "seed", "condition", "call")
+
+CALL_COLUMNS = (
+    *_IDENTITY,
+    "slug",
+    "source",
+    "verdict",
+    "findings",
+    "handoffs",
+    "completed",
+    "duration_ms",
+    "caller_lost_ms",
+    "caller_doubled_ms",
+    "digest",
+    "rerun",
+)
+
+HANDOFF_COLUMNS = (
+    *_IDENTITY,
+    "n",
+    "from_agent",
+    "to_agent",
+    "from_phase",
+    "to_phase",
+    "accepted",
+    "reason",
+    *(f"{stage.lower()}_ns" for stage in STAGES),
+    "ear_ms",
+    "gap_ms",
+    "decide_ms",
+    "legality_ms",
+    "commit_ms",
+    "teardown_ms",
+    "reconnect_ms",
+    "rehydrate_ms",
+    "first_voice_ms",
+    "split_brain_ms",
+    "unattributed_ms",
+    "caller_lost_ms",
+    "caller_doubled_ms",
+    "metric_version",
+)
+"""CONTRACTS: decided, in this order."""
+
+FINDING_COLUMNS = (*_IDENTITY, "code", "severity", "at_ns", "where", "message", "expected", "actual")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What one call contributes.
+
+    Args:
+        call: A row of ``calls.csv``.
+        handoffs: Rows of ``handoffs.csv``.
+        findings: Rows of ``findings.csv``.
+    """
+
+    call: Row
+    handoffs: Sequence[Row]
+    findings: Sequence[Row]
+
+
+def rows_of(checked: CheckedCall) -> Rows:
+    """The rows of a call."""
+    record = checked.record
+    identity: Row = {
+        "run": record.run,
+        "scenario": record.scenario,
+        "provider": record.provider,
+        "clock": record.clock,
+        "seed": record.seed,
+        "condition": record.condition,
+        "call": record.call,
+    }
+    handoffs = measure(record)
+    audio = account(record)
+    call: Row = {
+        **identity,
+        "slug": record.slug,
+        "source": record.source,
+        "verdict": checked.verdict,
+        "findings": ", ".join(dict.fromkeys(finding.code for finding in checked.failures)),
+        "handoffs": len(handoffs),
+        "completed": sum(metrics.handoff.completed for metrics in handoffs),
+        "duration_ms": record.end_ns / 1e6,
+        "caller_lost_ms": None if audio is None else audio.lost_ms(),
+        "caller_doubled_ms": None if audio is None else audio.doubled_ms(),
+        "digest": digest(record.events),
+        "rerun": record.rerun,
+    }
+    return Rows(
+        call,
+        [{**identity, **_handoff(metrics)} for metrics in handoffs],
+        [{**identity, **{key: finding.as_dict()[key] for key in FINDING_COLUMNS[7:]}} for finding in checked.findings],
+    )
+
+
+def _handoff(metrics: HandoffMetrics) -> Row:
+    handoff = metrics.handoff
+    return {
+        "n": handoff.n,
+        "from_agent": handoff.from_agent,
+        "to_agent": handoff.to_agent,
+        "from_phase": handoff.from_phase,
+        "to_phase": handoff.to_phase,
+        "accepted": handoff.accepted,
+        "reason": handoff.reason,
+        **{f"{stage.lower()}_ns": handoff.stages.get(stage) for stage in STAGES},
+        **metrics.latencies.as_dict(),
+        "caller_lost_ms": metrics.caller_lost_ms,
+        "caller_doubled_ms": metrics.caller_doubled_ms,
+        "metric_version": METRIC_VERSION,
+    }
