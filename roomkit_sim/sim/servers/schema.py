@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["mismatch"]
+__all__ = ["malformed", "mismatch"]
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -21,11 +21,37 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+def malformed(schema: Any, where: str = "schema") -> str | None:
+    """Why something is no schema that :func:`mismatch` can check against, or ``None``."""
+    if not isinstance(schema, Mapping):
+        return f"{where} must be an object"
+    kinds = schema.get("type", [])
+    if not isinstance(kinds, str) and not _is_list_of(kinds, str):
+        return f"{where}.type must be a name or a list of names"
+    if not _is_list_of(schema.get("required") or [], str):
+        return f"{where}.required must be a list of names"
+    if "enum" in schema and not isinstance(schema["enum"], list):
+        return f"{where}.enum must be a list"
+    properties, options = schema.get("properties") or {}, schema.get("anyOf", [])
+    if not isinstance(properties, Mapping):
+        return f"{where}.properties must be an object"
+    if not isinstance(options, list):
+        return f"{where}.anyOf must be a list"
+    inner = [(f"{where}.properties.{name}", item) for name, item in properties.items()]
+    inner += [(f"{where}.anyOf[{index}]", item) for index, item in enumerate(options)]
+    inner += [(f"{where}.items", schema["items"])] if "items" in schema else []
+    return next((wrong for place, item in inner if (wrong := malformed(item, place))), None)
+
+
+def _is_list_of(value: Any, kind: type) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, kind) for item in value)
+
+
 def mismatch(value: Any, schema: Mapping[str, Any], where: str = "arguments") -> str | None:
     """What is wrong with ``value``, or ``None``."""
     if value is None and schema.get("nullable"):
         return None
-    if "anyOf" in schema:
+    if schema.get("anyOf"):
         wrong = [mismatch(value, option, where) for option in schema["anyOf"]]
         return None if None in wrong else wrong[0]
     kinds = schema.get("type", [])

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from roomkit_sim.sim.servers.schema import malformed
+
 __all__ = [
     "ActivityMark",
     "Audio",
@@ -47,6 +49,8 @@ _SETUP_FIELDS = frozenset(
 _MESSAGES = ("setup", "clientContent", "realtimeInput", "toolResponse", "contextUpdate")
 _OPAQUE = frozenset({"args", "response", "parametersJsonSchema", "responseJsonSchema", "parameters"})
 """Keys whose values are the application's own: their keys are left as they are."""
+
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 
 class Violation(Exception):
@@ -134,8 +138,15 @@ def parse_client_frame(raw: str | bytes) -> ClientFrame:
         Violation: It is not what the protocol allows.
     """
     try:
+        return _parse(raw)
+    except RecursionError as error:
+        raise Violation("Request is nested too deeply.") from error
+
+
+def _parse(raw: str | bytes) -> ClientFrame:
+    try:
         frame = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise Violation("Request is not valid JSON.") from error
     if not isinstance(frame, dict):
         raise Violation("Request must be a JSON object.")
@@ -205,15 +216,20 @@ def _setup(setup: dict[str, Any]) -> Setup:
     voice = _object(_object(_object(generation, "speechConfig"), "voiceConfig"), "prebuiltVoiceConfig")
     realtime = _object(setup, "realtimeInputConfig")
     detection = _object(realtime, "automaticActivityDetection")
-    resumption = setup.get("sessionResumption")
+    resumption = _object(setup, "sessionResumption")
+    handle, silence_ms = resumption.get("handle"), detection.get("silenceDurationMs")
+    if not isinstance(handle, str | None):
+        raise Violation('"handle" must be a string.')
+    if silence_ms is not None and (type(silence_ms) is not int or silence_ms < 0):
+        raise Violation('"silenceDurationMs" must be a whole number of milliseconds.')
     return Setup(
         model=model,
         instructions=_text_of(_object(setup, "systemInstruction")),
         voice=str(voice.get("voiceName") or ""),
         functions=_functions(_list(setup, "tools")),
-        resumption=resumption is not None,
-        handle=(resumption or {}).get("handle"),
-        silence_ms=detection.get("silenceDurationMs"),
+        resumption=setup.get("sessionResumption") is not None,
+        handle=handle,
+        silence_ms=silence_ms,
         automatic_activity=not detection.get("disabled", False),
         interruptible=realtime.get("activityHandling") != "NO_INTERRUPTION",
         transcribe_input="inputAudioTranscription" in setup,
@@ -231,6 +247,9 @@ def _functions(tools: list[Any]) -> dict[str, Mapping[str, Any]]:
             if name in declared:
                 raise Violation(f"Duplicate function declaration found: {name}")
             declared[name] = function.get("parametersJsonSchema") or function.get("parameters") or {}
+            wrong = malformed(declared[name])
+            if wrong:
+                raise Violation(f"Invalid schema of function {name}: {wrong}.")
     return declared
 
 
@@ -243,9 +262,15 @@ def _client_content(content: dict[str, Any]) -> TextTurn:
     for role, text in turns:
         if role not in ("user", "model"):
             raise Violation("Please use a valid role: user, model.")
-        if any(ord(character) < 32 and character not in "\n\r\t" for character in text):
-            raise Violation("Request contains an invalid argument: control characters in text.")
+        _check_text(text)
     return TextTurn(turns, bool(content.get("turnComplete", True)))
+
+
+def _check_text(text: str) -> None:
+    if any(ord(character) < 32 and character not in "\n\r\t" for character in text):
+        raise Violation("Request contains an invalid argument: control characters in text.")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise Violation("Request contains an invalid argument: a lone surrogate in text.")
 
 
 def _tool_response(response: dict[str, Any]) -> ToolResults:
@@ -253,7 +278,7 @@ def _tool_response(response: dict[str, Any]) -> ToolResults:
     if not answers:
         raise Violation("toolResponse without functionResponses.")
     return ToolResults(
-        tuple((str(item.get("id") or ""), str(item.get("name") or ""), item.get("response")) for item in answers)
+        tuple((str(item.get("id") or ""), str(item.get("name") or ""), _object(item, "response")) for item in answers)
     )
 
 
@@ -265,7 +290,7 @@ def _realtime_input(body: Mapping[str, Any]) -> ClientFrame:
             case "mediaChunks":
                 return _audio(value[0] if isinstance(value, list) and value else None)
             case "text":
-                return TextTurn((("user", str(value)),), complete=True)
+                return _typed(value)
             case "activityStart":
                 return ActivityMark("start")
             case "activityEnd":
@@ -277,16 +302,25 @@ def _realtime_input(body: Mapping[str, Any]) -> ClientFrame:
     raise Violation("realtimeInput is empty.")
 
 
+def _typed(text: Any) -> TextTurn:
+    if not isinstance(text, str):
+        raise Violation('"text" must be a string.')
+    _check_text(text)
+    return TextTurn((("user", text),), complete=True)
+
+
 def _audio(blob: Any) -> Audio:
     if not isinstance(blob, dict):
         raise Violation("realtimeInput.audio must be a blob.")
     mime = blob.get("mime_type") or blob.get("mimeType") or ""
-    rate = re.fullmatch(r"audio/pcm;\s*rate=(\d+)", str(mime))
+    rate = re.fullmatch(r"audio/pcm;\s*rate=([0-9]{1,6})", str(mime))
     if rate is None:
-        raise Violation(f"Unsupported audio {mime!r}: use audio/pcm;rate=16000.")
+        raise Violation(f"Unsupported audio {str(mime)[:40]!r}: use audio/pcm;rate=16000.")
+    data = blob.get("data") or ""
     try:
-        pcm = base64.b64decode(blob.get("data") or "", altchars=b"-_" if "-" in str(blob.get("data")) else None)
-    except (binascii.Error, ValueError, TypeError) as error:
+        # The SDK writes the URL-safe alphabet; JSON encoders of others write the standard one. Both are allowed.
+        pcm = base64.b64decode(data.translate(_STANDARD_ALPHABET), validate=True)
+    except (binascii.Error, ValueError, AttributeError) as error:
         raise Violation("realtimeInput.audio.data is not base64.") from error
     if len(pcm) % 2:
         raise Violation("PCM16 audio must have an even number of bytes.")
