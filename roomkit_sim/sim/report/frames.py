@@ -55,7 +55,7 @@ def _read(path: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     file = path / name if path.is_dir() else path
     try:
         # Empty cells are missing; a text such as "NA" or "None" is a text.
-        frame = pd.read_csv(file, keep_default_na=False, na_values=[""], dtype={c: _dtype(c) for c in columns})
+        frame = pd.read_csv(file, keep_default_na=False, na_values=[""], dtype={c: _dtype(c, name) for c in columns})
     except FileNotFoundError as error:
         raise ReportError(f"{file} is not there: run the scenarios first (pytest scenarios/)") from error
     except (OSError, ValueError) as error:
@@ -65,9 +65,9 @@ def _read(path: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def _dtype(column: str) -> str:
+def _dtype(column: str, table: str) -> str:
+    if column == "accepted":
+        return "boolean" if table == "handoffs.csv" else "Int64"
     if column.endswith("_ns") or column in ("n", "seed", "handoffs", "completed"):
         return "Int64"
-    if column.endswith("_ms"):
-        return "float64"
-    return "boolean" if column == "accepted" else "str"
+    return "float64" if column.endswith("_ms") else "str"

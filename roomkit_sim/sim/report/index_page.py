@@ -55,12 +55,12 @@ def dot_strip(name: str, handoffs: Iterable[Row]) -> DotStrip | None:
     if not values:
         return None
     numbers: Sequence[float] = [value for value, _ in values]
-    high = max(numbers[-1], 1.0)
+    scale = _PX / max(numbers[-1], 1.0)
     return DotStrip(
         name=name.removesuffix("_ms"),
-        dots=[(round(max(value, 0.0) / high * _PX, 1), f"{value:.1f} ms: {label}") for value, label in values],
+        dots=[(round(max(value, 0.0) * scale, 1), f"{value:.1f} ms: {label}") for value, label in values],
         low=numbers[0],
-        high=high,
+        high=numbers[-1],
         p50=quantile(numbers, 0.5) or 0.0,
         p90=quantile(numbers, 0.9) or 0.0,
     )

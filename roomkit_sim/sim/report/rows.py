@@ -26,11 +26,13 @@ CALL_COLUMNS = (
     "verdict",
     "findings",
     "handoffs",
+    "accepted",
     "completed",
     "duration_ms",
     "caller_lost_ms",
     "caller_doubled_ms",
     "digest",
+    "notes",
     "rerun",
 )
 
@@ -100,11 +102,13 @@ def rows_of(checked: CheckedCall) -> Rows:
         "verdict": checked.verdict,
         "findings": ", ".join(dict.fromkeys(finding.code for finding in checked.failures)),
         "handoffs": len(handoffs),
+        "accepted": sum(metrics.handoff.accepted is True for metrics in handoffs),
         "completed": sum(metrics.handoff.completed for metrics in handoffs),
         "duration_ms": record.end_ns / 1e6,
         "caller_lost_ms": None if audio is None else audio.lost_ms(),
         "caller_doubled_ms": None if audio is None else audio.doubled_ms(),
         "digest": digest(record.events),
+        "notes": _notes(record.plan.get("notes")),
         "rerun": record.rerun,
     }
     return Rows(
@@ -112,6 +116,10 @@ def rows_of(checked: CheckedCall) -> Rows:
         [{**identity, **_handoff(metrics)} for metrics in handoffs],
         [{**identity, **{key: finding.as_dict()[key] for key in FINDING_COLUMNS[7:]}} for finding in checked.findings],
     )
+
+
+def _notes(notes: Json) -> str:
+    return "; ".join(str(note) for note in notes) if isinstance(notes, list) else ""
 
 
 def _handoff(metrics: HandoffMetrics) -> Row:

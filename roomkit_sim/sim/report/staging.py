@@ -6,7 +6,6 @@ Every process of a run writes files of its own, so nothing needs a lock; a run t
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from roomkit_sim.sim.report.rows import Rows, rows_of
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.files import to_line, write_text, write_trace
 
-__all__ = ["ArtifactPolicy", "Collected", "Staging", "staging_folder"]
+__all__ = ["ArtifactPolicy", "Collected", "Staging"]
 
 ArtifactPolicy = Literal["retain-on-failure", "on", "off"]
 
@@ -37,12 +36,6 @@ class Collected:
         self.calls = [row.call for row in rows]
         self.handoffs = [handoff for row in rows for handoff in row.handoffs]
         self.findings = [finding for row in rows for finding in row.findings]
-
-
-def staging_folder(output: Path) -> Path:
-    """Where the run of this process collects its calls: beside the report, so that a rename puts it in place."""
-    output = output.absolute()
-    return output.parent / f".{output.name}.{os.getpid()}.part"
 
 
 class Staging:

@@ -29,7 +29,7 @@ from roomkit_sim.sim.scenario.strict import nearest
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.record import CallRecord
 
-__all__ = ["Run", "run_plan", "simulate"]
+__all__ = ["Run", "make_plan", "run_plan", "simulate"]
 
 VIRTUAL = "virtual"
 
@@ -95,12 +95,21 @@ def simulate(
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found. What it raises later is a finding.
     """
-    return run_plan(_plan(scenario, seed, app, base_dir), app)
+    return run_plan(make_plan(scenario, seed=seed, app=app, base_dir=base_dir), app)
 
 
-def _plan(
-    scenario: Path | str | Mapping[str, Any] | Scenario | Plan, seed: int, app: Answer | None, base_dir: Path | None
+def make_plan(
+    scenario: Path | str | Mapping[str, Any] | Scenario | Plan,
+    *,
+    seed: int = 0,
+    app: Answer | None = None,
+    base_dir: Path | None = None,
 ) -> Plan:
+    """The plan of one run; see :func:`simulate` for the arguments.
+
+    Raises:
+        ScenarioError: The scenario is wrong.
+    """
     if isinstance(scenario, Plan):
         return scenario
     if isinstance(scenario, str | Path):

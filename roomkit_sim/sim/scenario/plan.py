@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from roomkit_sim.sim.scenario.model import Scenario
 from roomkit_sim.sim.scenario.yaml_source import Location
 
 __all__ = ["Plan", "parse_seeds", "plans"]
+
+MAX_SLUG = 150
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Plan:
         source: ``path:line`` of the scenario, for people and editors.
         rerun: The command that repeats exactly this run.
         lines: Lines of the scenario's parts, where it stands in a file.
+        place: What tells this run from all others of the same scenario and seed; its file when absent.
     """
 
     scenario: Scenario
@@ -34,6 +38,7 @@ class Plan:
     source: str
     rerun: str
     lines: Mapping[Location, int] = field(default_factory=dict, repr=False)
+    place: str = ""
 
     @property
     def id(self) -> str:
@@ -43,8 +48,12 @@ class Plan:
     @property
     def slug(self) -> str:
         """A name for files and folders: the place, the scenario's name and the seed."""
-        path = self.source.rpartition(":")[0].removesuffix(SUFFIX)
-        return re.sub(r"[^A-Za-z0-9]+", "-", f"{path}-{self.scenario.scenario}-s{self.seed}").strip("-")
+        place = self.place or self.source.rpartition(":")[0].removesuffix(SUFFIX)
+        slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{place}-{self.scenario.scenario}-s{self.seed}").strip("-")
+        if len(slug) <= MAX_SLUG:
+            return slug
+        digest = hashlib.blake2b(slug.encode(), digest_size=4).hexdigest()
+        return f"{slug[: MAX_SLUG // 2]}-{digest}-{slug[-MAX_SLUG // 2 :]}"
 
     def locator(self, call: int) -> Callable[..., str]:
         """Gives ``file:line`` of a part of a call's expectation; of the nearest part that is written down."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from roomkit_sim.sim.audio.recognition import Ambiguous
 from roomkit_sim.sim.audio.recognition import Heard as Recognised
-from roomkit_sim.sim.scenario.mind import Latency
+from roomkit_sim.sim.scenario.mind import Latency, Rule
 from roomkit_sim.sim.servers.gemini_live import server_frames as frames
 from roomkit_sim.sim.servers.gemini_live.client_frames import (
     ActivityMark,
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Session", "Socket"]
 
 GOING_AWAY = 1001
+INTERNAL_ERROR = 1011
+LONGEST_REASON = 123
+"""Bytes of a close frame's reason (RFC 6455, 5.5)."""
 
 
 class Socket(Protocol):
@@ -70,6 +74,8 @@ class Session:
         self._sink = sink
         self._turn: Turn | None = None
         self._turn_task: asyncio.Task[None] | None = None
+        self._rules: deque[Rule] = deque()
+        self._cancelled_calls: set[str] = set()
         self._timers: list[asyncio.TimerHandle] = []
         self._sends: dict[asyncio.Task[None], None] = {}
         self._closed = False
@@ -97,7 +103,7 @@ class Session:
                 await self._on_frame(parse_client_frame(await self._socket.recv()))
         except Violation as violation:
             self.emit("refused", why=violation.reason, code=violation.code)
-            await self._socket.close(violation.code, violation.reason)
+            await self._socket.close(violation.code, as_close_reason(violation.reason))
         finally:
             await self._stop()
 
@@ -105,6 +111,8 @@ class Session:
         frame = parse_client_frame(await self._socket.recv())
         if not isinstance(frame, Setup):
             raise Violation("The first message must be setup.")
+        if not frame.automatic_activity:
+            raise Violation("This server finds the turns itself: automaticActivityDetection must not be disabled.")
         self.setup = frame
         self.conversation = self.server.handles.resume(frame)
         self.ear = Ear(self.server.recogniser, frame.silence_ms or self.latency.hangover_ms)
@@ -130,9 +138,8 @@ class Session:
     def go_away(self, time_left_ms: int) -> None:
         """Announce that the connection will be closed, and close it when the time is up."""
         self.emit("go_away", time_left_ms=time_left_ms)
-        self._in_background(self.send(frames.go_away(time_left_ms)))
-        close = self._socket.close
-        self._later(time_left_ms, lambda: self._in_background(close(GOING_AWAY, "going away")))
+        self._in_background(lambda: self.send(frames.go_away(time_left_ms)))
+        self._later(time_left_ms, lambda: self._in_background(lambda: self._socket.close(GOING_AWAY, "going away")))
 
     @property
     def is_open(self) -> bool:
@@ -149,8 +156,11 @@ class Session:
                 self._take_results(frame)
             case TextTurn():
                 await self._take_text(frame)
-            case ActivityMark():
-                pass
+            case ActivityMark(mark):
+                if mark != "stream_end":
+                    raise Violation(
+                        "Explicit activity control is not supported when automatic activity detection is enabled."
+                    )
             case Setup():
                 raise Violation("setup may be sent once only.")
 
@@ -180,10 +190,17 @@ class Session:
         if self.setup.transcribe_input:
             for piece in pieces(words):
                 await self.send(frames.input_transcription(piece))
+        if self.setup.interruptible:
+            # A turn that began while the caller was speaking already.
+            await self._interrupt()
         self._react(Stimulus(hears=utterance or "unknown"))
 
     def _take_results(self, results: ToolResults) -> None:
         for call_id, _, result in results.results:
+            if call_id in self._cancelled_calls:
+                # It crossed the cancellation on its way; no client can prevent that.
+                self.emit("tool_result_ignored", id=call_id)
+                continue
             if self._turn is None or not self._turn.take_result(call_id, result):
                 raise Violation(f"toolResponse for a call that is not open: {call_id!r}.")
 
@@ -202,19 +219,41 @@ class Session:
         rule = self.server.mind.react(self.character, stimulus, self.conversation.uses)
         if rule is None:
             return
-        self._turn = Turn(self, rule)
+        self._rules.append(rule)
+        if self._turn_task is None or self._turn_task.done():
+            self._next_turn()
+
+    def _next_turn(self) -> None:
+        if self._closed or not self._rules:
+            return
+        self._turn = Turn(self, self._rules.popleft())
         if self.setup.resumption:
-            self._in_background(self.send(frames.not_resumable()))
+            self._in_background(lambda: self.send(frames.not_resumable()))
         self._turn_task = asyncio.get_running_loop().create_task(self._turn.run(), name=f"model turn on {self.conn}")
+        self._turn_task.add_done_callback(self._turn_ended)
+
+    def _turn_ended(self, task: asyncio.Task[None]) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        error = None if task.cancelled() else task.exception()
+        if error is None and not task.cancelled():
+            self._next_turn()
+        elif error is not None and not isinstance(error, ConnectionClosed):
+            # A defect of this server must not look like a model that has nothing to say.
+            context = {"message": f"the fake service broke in {task.get_name()}", "exception": error, "task": task}
+            task.get_loop().call_exception_handler(context)
+            self._in_background(lambda: self._socket.close(INTERNAL_ERROR, "Internal error encountered."))
 
     async def _interrupt(self) -> None:
         """Stop the turn that is being taken, if there is one."""
+        self._rules.clear()
         turn, task = self._turn, self._turn_task
         if turn is None or task is None or task.done():
             return
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self._turn = None
+        self._cancelled_calls.update(turn.open_calls)
         self.emit("interrupted", calls=list(turn.open_calls))
         if turn.open_calls:
             await self.send(frames.tool_call_cancellation(turn.open_calls))
@@ -231,7 +270,7 @@ class Session:
         generating = self._turn is not None and self._turn.is_generating
         if not self._closed and not generating:
             handle = self.server.handles.issue(self.conversation)
-            self._in_background(self.send(frames.resumable(handle)))
+            self._in_background(lambda: self.send(frames.resumable(handle)))
 
     def prompt_tokens(self) -> int:
         """About what the conversation costs as a prompt."""
@@ -240,19 +279,24 @@ class Session:
     def _later(self, delay_ms: int, action: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, action))
 
-    def _in_background(self, work: object) -> None:
-        task = asyncio.get_running_loop().create_task(self._quietly(work))
+    def _in_background(self, action: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.get_running_loop().create_task(self._quietly(action))
         self._sends[task] = None
         task.add_done_callback(lambda done: self._sends.pop(done, None))
 
-    async def _quietly(self, work: object) -> None:
+    async def _quietly(self, action: Callable[[], Awaitable[None]]) -> None:
         from websockets.exceptions import ConnectionClosed
 
         try:
-            await work  # type: ignore[misc]
+            await action()
         except ConnectionClosed:
             # The connection ended while something was still to be said on it.
             return
+
+
+def as_close_reason(text: str) -> str:
+    """A text cut to what a close frame can carry."""
+    return text.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
 
 
 def pieces(text: str) -> list[str]:

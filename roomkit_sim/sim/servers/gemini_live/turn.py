@@ -30,12 +30,17 @@ class Turn:
     """
 
     def __init__(self, session: Session, rule: Rule) -> None:
-        self.spoken_ms = 0
         self.is_generating = True
         self._session = session
         self._rule = rule
         self._results: dict[str, asyncio.Future[Any]] = {}
         self._spoken_until = 0.0
+        self._spoken_bytes = 0
+
+    @property
+    def spoken_ms(self) -> int:
+        """How much was spoken so far, in milliseconds of audio."""
+        return round(self._spoken_bytes / 2 / RATE_HZ * 1000)
 
     @property
     def open_calls(self) -> list[str]:
@@ -114,9 +119,9 @@ class Turn:
             while session.setup.transcribe_output and words and words[0][0] <= index * latency.chunk_ms:
                 await session.send(frames.output_transcription(words.pop(0)[1]))
             await session.send(frames.audio(pcm[at : at + chunk]))
+            self._spoken_bytes += len(pcm[at : at + chunk])
             if index == 0:
                 session.emit("audio_started", voice=voice)
-        self.spoken_ms += round(len(pcm) / 2 / RATE_HZ * 1000)
         self._spoken_until = started + len(pcm) / 2 / RATE_HZ
         session.conversation.turns.append(("model", text))
 

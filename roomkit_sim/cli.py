@@ -1,0 +1,96 @@
+"""The command line: play scenarios without pytest, look at reports, prepare speech, explain findings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from roomkit_sim.errors import RoomkitSimError
+
+__all__ = ["app"]
+
+FAILED, USAGE = 1, 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Play simulated phone calls to voice agents and prove their handoffs. With pytest: pytest scenarios/",
+)
+
+
+@app.command()
+def run(
+    paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
+    seeds: Annotated[str, typer.Option(help="7, 10x, 1,5,9 or 0-99.")] = "0",
+    output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
+    artifacts: Annotated[str, typer.Option(help="Calls that keep audio and page: retain-on-failure, on, off.")] = (
+        "retain-on-failure"
+    ),
+) -> None:
+    """Play scenarios and write a report. Exit code 0: all passed; 1: some failed; 2: a scenario is wrong."""
+    from roomkit_sim.sim.runner.batch import play_files
+
+    if artifacts not in ("retain-on-failure", "on", "off"):
+        raise typer.BadParameter("choose retain-on-failure, on or off", param_hint="--artifacts")
+    try:
+        passed = play_files(paths, seeds, output, artifacts, typer.echo)  # type: ignore[arg-type]
+    except RoomkitSimError as error:
+        _stop(error)
+    raise typer.Exit(0 if passed else FAILED)
+
+
+@app.command()
+def show(report: Annotated[Path, typer.Argument(help="The report's folder.")] = Path("reports/latest")) -> None:
+    """Show the handoffs of a report with their latencies."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from roomkit_sim.sim.metrics.latencies import ADDITIVE
+    from roomkit_sim.sim.report.frames import handoffs
+
+    columns = ("ear_ms", "gap_ms", *ADDITIVE, "split_brain_ms")
+    try:
+        frame = handoffs(report)
+    except RoomkitSimError as error:
+        _stop(error)
+    table = Table("call", "seed", "#", "from", "to", "accepted", *(name.removesuffix("_ms") for name in columns))
+    for row in frame.to_dict("records"):
+        numbers = ("-" if row[name] != row[name] else f"{row[name]:.0f}" for name in columns)
+        table.add_row(*(str(row[key]) for key in ("call", "seed", "n", "from_agent", "to_agent", "accepted")), *numbers)
+    Console(width=160).print(table)
+
+
+@app.command()
+def speech(
+    paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
+) -> None:
+    """Speak the callers' utterances that have no committed sound, and write them to the nearest 'audio' folder."""
+    from roomkit_sim.sim.runner.batch import speak_files
+
+    try:
+        written = speak_files(paths)
+    except RoomkitSimError as error:
+        _stop(error)
+    for path in written:
+        typer.echo(f"wrote {path}")
+    typer.echo(f"{len(written)} new files")
+
+
+@app.command()
+def explain(code: Annotated[str, typer.Argument(help="The code of a finding, such as INV004.")]) -> None:
+    """Say what a finding means, what usually causes it, and what to do."""
+    from roomkit_sim.sim.checks.codes import CODES
+    from roomkit_sim.sim.scenario.strict import nearest
+
+    known = CODES.get(code.upper())
+    if known is None:
+        raise typer.BadParameter(f"no finding has the code {code!r}: {nearest(code.upper(), CODES)}")
+    typer.echo(f"{code.upper()}: {known.title}\n\n  cause  {known.cause}\n  cure   {known.cure}")
+
+
+def _stop(error: RoomkitSimError) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(USAGE) from error

@@ -1,0 +1,115 @@
+"""The pytest plugin: scenario files as test items, options, the `simulate` fixture, and the report at the end.
+
+pytest loads this module in every run where the package is installed, so it imports nothing but pytest; the harness is
+loaded when the first scenario is collected or the first fixture is used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from roomkit_sim.pytest_plugin.session import SimulationSession
+    from roomkit_sim.pytest_plugin.simulate import Simulate
+
+SCENARIO_SUFFIX = ".scenario.yaml"
+WORKER_STAGING = "roomkit_sim_staging"
+_session: pytest.StashKey[SimulationSession] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the harness."""
+    group = parser.getgroup("roomkit-sim", "simulated calls (roomkit_sim)")
+    group.addoption(
+        "--sim-seeds",
+        default="0",
+        metavar="SEEDS",
+        help="seeds of the simulated world: one (7), so many (10x), a list (1,5,9) or a range (0-99); default: 0",
+    )
+    group.addoption(
+        "--sim-output",
+        default=None,
+        metavar="DIR",
+        help="folder for the report of the run, replaced as a whole when the run has ended; default: reports/latest",
+    )
+    group.addoption(
+        "--sim-artifacts",
+        default="retain-on-failure",
+        choices=["retain-on-failure", "on", "off"],
+        help="which calls keep their audio, trace and page: those that failed (default), all, or none",
+    )
+    group.addoption("--sim-list", action="store_true", help="list the scenarios with their descriptions, run nothing")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the virtual loop for tests that ask for it."""
+    config.addinivalue_line("markers", "sim(seed=0): run this async test in a simulated world; its loop is virtual")
+    if config.pluginmanager.hasplugin("asyncio"):
+        from roomkit_sim.pytest_plugin import virtual_loop
+
+        config.pluginmanager.register(virtual_loop, "roomkit_sim_virtual_loop")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect ``*.scenario.yaml``."""
+    if not file_path.name.endswith(SCENARIO_SUFFIX):
+        return None
+    from roomkit_sim.pytest_plugin.items import ScenarioFile
+
+    collector: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
+    return collector
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where the run collects its calls."""
+    from roomkit_sim.pytest_plugin.places import staging_of
+
+    node.workerinput[WORKER_STAGING] = str(staging_of(node.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """With ``--sim-list``, list instead of run."""
+    if not session.config.getoption("--sim-list"):
+        return None
+    from roomkit_sim.pytest_plugin.items import list_scenarios
+
+    list_scenarios(session)
+    return True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the report of the run: by the process that started the others, if there are others."""
+    if hasattr(session.config, "workerinput"):
+        return
+    from roomkit_sim.pytest_plugin.places import staging_of
+
+    if _session in session.config.stash or staging_of(session.config).exists():
+        simulation_session(session.config).finish()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the summary of the simulated calls and say where the report is."""
+    if _session in config.stash:
+        config.stash[_session].summarise(terminalreporter)
+
+
+def simulation_session(config: pytest.Config) -> SimulationSession:
+    """What the simulations of this process share; made when it is first asked for."""
+    if _session not in config.stash:
+        from roomkit_sim.pytest_plugin.session import SimulationSession
+
+        config.stash[_session] = SimulationSession(config)
+    return config.stash[_session]
+
+
+@pytest.fixture
+def simulate(request: pytest.FixtureRequest) -> Simulate:
+    """Plays scenarios from Python; what is found in their calls fails the test."""
+    from roomkit_sim.pytest_plugin.simulate import Simulate
+
+    return Simulate(simulation_session(request.config), request.node)

@@ -1,0 +1,82 @@
+"""Scenario files and their runs as pytest items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roomkit_sim.errors import RoomkitSimError
+from roomkit_sim.pytest_plugin import simulation_session
+from roomkit_sim.pytest_plugin.places import shown
+from roomkit_sim.pytest_plugin.session import SimulationFailed
+from roomkit_sim.sim.runner.simulate import run_plan
+from roomkit_sim.sim.scenario.loader import load
+from roomkit_sim.sim.scenario.plan import Plan, plans
+
+__all__ = ["ScenarioFile", "ScenarioItem", "list_scenarios"]
+
+
+class ScenarioFile(pytest.File):
+    """A file of scenarios."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item a scenario and seed."""
+        session = simulation_session(self.config)
+        path = shown(self.path, self.config)
+        for source in load(self.path):
+            for plan in plans(source, session.seeds(self.path), path):
+                yield ScenarioItem.from_parent(self, name=plan.id, plan=plan)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What is wrong with the file, without a traceback through the loader."""
+        if isinstance(excinfo.value, RoomkitSimError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+
+class ScenarioItem(pytest.Item):
+    """One run of a scenario."""
+
+    def __init__(self, *, plan: Plan, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.plan = plan
+
+    def runtest(self) -> None:
+        """Play it, keep its calls, and fail if anything is found in one of them."""
+        session = simulation_session(self.config)
+        run = run_plan(self.plan)
+        texts = [text for call in run.calls if (text := session.keep(call)) is not None]
+        self.user_properties.append(("seed", self.plan.seed))
+        ears = [metrics.latencies.ear_ms for metrics in run.handoffs if metrics.latencies.ear_ms is not None]
+        if ears:
+            self.user_properties.append(("handoff_ear_ms_max", max(ears)))
+        for note in run.notes:
+            self.add_report_section("call", "note", note)
+        if texts:
+            raise SimulationFailed("\n\n".join(texts))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What was found in the call, or what is wrong with the scenario; anything else is a defect of the harness."""
+        if isinstance(excinfo.value, SimulationFailed | RoomkitSimError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """The place that editors jump to."""
+        line = self.plan.source.rpartition(":")[2]
+        return self.path, int(line) - 1, self.name
+
+
+def list_scenarios(session: pytest.Session) -> None:
+    """Print what would be run, with what the scenarios say of themselves."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    for item in session.items:
+        if isinstance(item, ScenarioItem):
+            reporter.write_line(f"{item.nodeid}")
+            if item.plan.scenario.description:
+                reporter.write_line(f"    {item.plan.scenario.description}")

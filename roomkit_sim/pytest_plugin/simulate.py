@@ -1,0 +1,71 @@
+"""The `simulate` fixture: scenarios from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roomkit_sim.pytest_plugin.places import shown
+from roomkit_sim.pytest_plugin.session import SimulationFailed, SimulationSession
+from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.runner.simulate import Run, make_plan, run_plan
+from roomkit_sim.sim.scenario.model import Scenario
+from roomkit_sim.sim.scenario.plan import Plan
+
+__all__ = ["Simulate"]
+
+
+class Simulate:
+    """Plays scenarios for one test.
+
+    Args:
+        session: Where their calls are kept.
+        node: The test.
+    """
+
+    def __init__(self, session: SimulationSession, node: pytest.Item) -> None:
+        self._session = session
+        self._node = node
+        self._count = 0
+
+    def __call__(
+        self,
+        scenario: Path | str | Mapping[str, Any] | Scenario | Plan,
+        *,
+        seed: int = 0,
+        app: Answer | None = None,
+        check: bool = True,
+    ) -> Run:
+        """Play a scenario; its calls go into the report of the run.
+
+        Args:
+            scenario: A scenario file, a scenario as plain values, a model, or a plan.
+            seed: From which all randomness is drawn.
+            app: The application, instead of the one that the scenario names.
+            check: Whether what is found in a call fails the test. Without it, look at ``run.findings``.
+
+        Raises:
+            SimulationFailed: Something was found.
+            ScenarioError: The scenario is wrong.
+        """
+        __tracebackhide__ = True
+        self._count += 1
+        run = run_plan(self._plan(scenario, seed, app), app)
+        texts = [text for call in run.calls if (text := self._session.keep(call)) is not None]
+        if check and texts:
+            raise SimulationFailed("\n\n" + "\n\n".join(texts))
+        return run
+
+    def _plan(self, scenario: Path | str | Mapping[str, Any] | Scenario | Plan, seed: int, app: Answer | None) -> Plan:
+        plan = make_plan(scenario, seed=seed, app=app, base_dir=self._node.path.parent)
+        again = f"-{self._count}" if self._count > 1 else ""
+        rerun = f'pytest "{self._node.nodeid}"'
+        if plan.lines:
+            return replace(plan, rerun=rerun, place=f"{self._node.nodeid}{again}")
+        line = (self._node.reportinfo()[1] or 0) + 1
+        source = f"{shown(self._node.path, self._node.config)}:{line}"
+        return replace(plan, source=source, rerun=rerun, place=f"{self._node.nodeid}{again}")

@@ -1,0 +1,67 @@
+"""Runs async tests marked ``sim``, and those below ``scenarios/``, in a simulated world; no others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from roomkit_sim.sim.world.world import World
+
+SCENARIOS_FOLDER = "scenarios"
+_world: pytest.StashKey[World] = pytest.StashKey()
+_running: list[World] = []
+"""The world of the test that is being set up or run; tests of one process run one after the other."""
+
+
+@pytest.hookimpl(trylast=True, optionalhook=True)
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop of one async test. pytest-asyncio asks for every one of them and takes no empty answer."""
+    if _is_simulated(item):
+        return {"sim": lambda: _running[-1].loop_factory()}
+    return {"asyncio": asyncio.new_event_loop}
+
+
+def _is_simulated(item: pytest.Item) -> bool:
+    if item.get_closest_marker("sim") is not None:
+        return True
+    return item.path.is_relative_to(item.config.rootpath / SCENARIOS_FOLDER)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Make the world of a simulated async test."""
+    if not _is_simulated(item) or not asyncio.iscoroutinefunction(getattr(item, "obj", None)):
+        return (yield)
+    from roomkit_sim.sim.world.world import World
+
+    marker = item.get_closest_marker("sim")
+    item.stash[_world] = World(seed=int(marker.kwargs.get("seed", 0)) if marker else 0)
+    _running.append(item.stash[_world])
+    try:
+        return (yield)
+    finally:
+        _running.pop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Seeded entropy and no real network while a simulated test runs."""
+    if _world not in item.stash:
+        return (yield)
+    with item.stash[_world].installed():
+        return (yield)
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> World:
+    """The simulated world of an async test that is marked ``sim`` or stands below ``scenarios/``."""
+    if _world not in request.node.stash:
+        pytest.fail("the fixture 'world' is for async tests that are marked @pytest.mark.sim", pytrace=False)
+    simulated: World = request.node.stash[_world]
+    return simulated

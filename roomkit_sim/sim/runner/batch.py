@@ -1,0 +1,106 @@
+"""Plays many scenario files in this process, without pytest."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from roomkit_sim.errors import ScenarioError
+from roomkit_sim.sim.caller.speech import commit_speech
+from roomkit_sim.sim.report.failure_text import failure_text
+from roomkit_sim.sim.report.staging import ArtifactPolicy, Staging
+from roomkit_sim.sim.report.terminal import terminal_lines
+from roomkit_sim.sim.report.write import write_report
+from roomkit_sim.sim.runner.simulate import run_plan
+from roomkit_sim.sim.scenario.caller import Say
+from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource, load
+from roomkit_sim.sim.scenario.plan import Plan, parse_seeds, plans
+
+__all__ = ["play_files", "scenario_files", "speak_files"]
+
+
+def scenario_files(paths: Iterable[Path]) -> list[Path]:
+    """The scenario files among ``paths`` and in the folders among them, in order.
+
+    Raises:
+        ScenarioError: A path does not exist, or there is no scenario at all.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise ScenarioError("there is no such file or folder", path=path)
+        files += sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    if not files:
+        raise ScenarioError(f"no *{SUFFIX} among: {', '.join(map(str, paths))}")
+    return list(dict.fromkeys(files))
+
+
+def play_files(
+    paths: Iterable[Path], seeds: str, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]
+) -> bool:
+    """Play scenarios one after the other and write their report.
+
+    Args:
+        paths: Files and folders.
+        seeds: As for ``--sim-seeds``.
+        output: The report's folder.
+        policy: Whose audio and page are kept.
+        say: Takes the lines of progress and summary.
+
+    Returns:
+        Whether all calls passed.
+
+    Raises:
+        ScenarioError: A scenario is wrong; nothing is played then.
+        ReportError: The report cannot be written.
+    """
+    chosen = parse_seeds(seeds)
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    todo = [
+        plan for file in scenario_files(paths) for source in load(file) for plan in plans(source, chosen, str(file))
+    ]
+    staging = Staging(output.absolute().parent / f".{output.name}.{os.getpid()}.part")
+    for number, plan in enumerate(todo, start=1):
+        _play(plan, staging, output, policy, lambda text, n=number: say(f"[{n}/{len(todo)}] {text}"))
+    totals = write_report(staging, output, shlex.join(["roomkit-sim", *sys.argv[1:]]))
+    for line in terminal_lines(totals, output):
+        say(line)
+    return totals.passed == totals.calls
+
+
+def _play(plan: Plan, staging: Staging, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]) -> None:
+    run = run_plan(plan)
+    say(f"{plan.id} {'passed' if run.passed else 'FAILED'}")
+    for call in run.calls:
+        folder = staging.add(call, policy)
+        if not call.passed:
+            say(failure_text(call, None if folder is None else str(output / folder / "index.html")))
+
+
+def speak_files(paths: Iterable[Path]) -> list[Path]:
+    """Write the speech that scenarios need and that is not committed yet.
+
+    Returns:
+        The new files.
+
+    Raises:
+        ScenarioError: A scenario is wrong.
+        AudioError: Speech cannot be synthesised, or not be written.
+    """
+    written: list[Path] = []
+    for file in scenario_files(paths):
+        for source in load(file):
+            written += _speak(source)
+    return written
+
+
+def _speak(source: ScenarioSource) -> list[Path]:
+    written: list[Path] = []
+    for call in source.scenario.calls:
+        says = [step for step in call.caller.script if isinstance(step, Say)]
+        written += commit_speech(says, call.caller, source.path.parent)
+    return written
