@@ -30,11 +30,13 @@ class ScenarioFile(pytest.File):
             for plan in plans(source, session.seeds(self.path), path):
                 yield ScenarioItem.from_parent(self, name=plan.id, plan=plan)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(  # type: ignore[override] - as narrow as that of pytest.Collector
+        self, excinfo: pytest.ExceptionInfo[BaseException]
+    ) -> Any:
         """What is wrong with the file, without a traceback through the loader."""
         if isinstance(excinfo.value, RoomkitSimError):
             return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
+        return super().repr_failure(excinfo)
 
 
 class ScenarioItem(pytest.Item):

@@ -60,12 +60,12 @@ def play_files(
     chosen = parse_seeds(seeds)
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
-    todo = [
-        plan for file in scenario_files(paths) for source in load(file) for plan in plans(source, chosen, str(file))
-    ]
+    sources = [(source, str(file)) for file in scenario_files(paths) for source in load(file)]
+    todo = [plan for source, shown in sources for plan in plans(source, chosen, shown)]
     staging = Staging(output.absolute().parent / f".{output.name}.{os.getpid()}.part")
     for number, plan in enumerate(todo, start=1):
-        _play(plan, staging, output, policy, lambda text, n=number: say(f"[{n}/{len(todo)}] {text}"))
+        say(f"[{number}/{len(todo)}] {plan.id}")
+        _play(plan, staging, output, policy, say)
     totals = write_report(staging, output, shlex.join(["roomkit-sim", *sys.argv[1:]]))
     for line in terminal_lines(totals, output):
         say(line)
@@ -74,7 +74,6 @@ def play_files(
 
 def _play(plan: Plan, staging: Staging, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]) -> None:
     run = run_plan(plan)
-    say(f"{plan.id} {'passed' if run.passed else 'FAILED'}")
     for call in run.calls:
         folder = staging.add(call, policy)
         if not call.passed:
