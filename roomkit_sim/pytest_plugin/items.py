@@ -30,12 +30,11 @@ class ScenarioFile(pytest.File):
             for plan in plans(source, session.seeds(self.path), path):
                 yield ScenarioItem.from_parent(self, name=plan.id, plan=plan)
 
-    def repr_failure(  # type: ignore[override] - as narrow as that of pytest.Collector
-        self, excinfo: pytest.ExceptionInfo[BaseException]
-    ) -> Any:
+    # As narrow as the method of pytest.Collector, which is narrower than that of pytest.Node.
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """What is wrong with the file, without a traceback through the loader."""
         if isinstance(excinfo.value, RoomkitSimError):
-            return str(excinfo.value)
+            return str(excinfo.value).replace(str(self.path), shown(self.path, self.config))
         return super().repr_failure(excinfo)
 
 

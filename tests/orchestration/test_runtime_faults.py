@@ -212,13 +212,13 @@ async def test_a_language_set_while_a_switch_fails_outlives_the_rollback(voice_d
     desk = await voice_desk(fail=failing(True, True))
     session = await desk.call()
 
-    @desk.kit.on("session_reconfigure")
     async def meanwhile(event: Any) -> None:
         if event.data["step"] == "retry":
             room = await desk.kit.get_room("call-1")
             state = get_conversation_state(room).with_context(language="French")
             await desk.kit.store.update_room(set_conversation_state(room, state))
 
+    desk.kit.on("session_reconfigure")(meanwhile)
     await desk.tool_call(session, "advisor")
     state = await desk.state()
     assert (state.active_agent_id, state.context) == ("triage", {"language": "French"})
@@ -230,11 +230,11 @@ async def test_a_caller_who_hangs_up_during_the_switch_leaves_no_error_and_no_se
     desk = await voice_desk()
     session = await desk.call()
 
-    @desk.kit.on("session_reconfigure")
     async def hang_up(event: Any) -> None:
         if event.data["step"] == "started":
             await desk.voice.end_session(session, reason="hang_up")
 
+    desk.kit.on("session_reconfigure")(hang_up)
     await desk.tool_call(session, "advisor")
     assert desk.provider.calls_of("reconfigure") == []
     assert desk.observed.of("error") == []

@@ -1,4 +1,4 @@
-"""The faults that the runtime must not have, continued: routing, wiring, targets, context, escalation, tool handlers."""
+"""The faults that the runtime must not have, continued: routing, wiring, targets, context, escalation."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ def two_agents(model: Any, observe: Any) -> Callable[..., Any]:
         kit = RoomKit()
         observed = observe(kit)
         kit.hook(HookTrigger.BEFORE_BROADCAST, execution=HookExecution.SYNC, priority=-100, **hook)(router.as_hook())
-        agents = {name: Agent(name, provider=model(name)) for name in ("a", "b")}
+        models = {name: model(name) for name in ("a", "b")}
+        agents = [Agent(name, provider=models[name]) for name in models]
         kit.register_channel(WebSocketChannel("chat"))
         await kit.create_room("r")
         await kit.attach_channel("r", "chat")
-        for agent in agents.values():
+        for agent in agents:
             kit.register_channel(agent)
             await kit.attach_channel("r", agent.channel_id)
         message = InboundMessage(channel_id="chat", sender_id="person", content=TextContent(body="hello"))
         await kit.process_inbound(message, room_id="r")
-        return {name: len(agent.provider.calls) for name, agent in agents.items()}, observed
+        return {name: len(models[name].calls) for name in models}, observed
 
     return build
 
