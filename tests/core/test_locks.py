@@ -63,9 +63,9 @@ async def test_waiting_tasks_enter_in_the_order_in_which_they_came(locks: InMemo
 
 
 async def test_the_holder_enters_its_room_again(locks: InMemoryLockManager) -> None:
-    async with locks.locked("r"), locks.locked("r"):
-        pass
-    assert not locks._users
+    async with asyncio.timeout(5), locks.locked("r"), locks.locked("r"), locks.locked("other"), locks.locked("r"):
+        inside = True
+    assert inside
 
 
 async def test_leaving_the_inner_block_keeps_the_room(locks: InMemoryLockManager) -> None:
@@ -92,7 +92,7 @@ async def test_a_child_that_the_holder_awaits_enters_with_it(locks: InMemoryLock
             return "in"
 
     async with locks.locked("r"):
-        assert await asyncio.gather(child(), child()) == ["in", "in"]
+        assert list(await asyncio.gather(child(), child())) == ["in", "in"]
 
 
 async def test_a_task_that_outlives_the_holder_must_wait_like_anybody(locks: InMemoryLockManager) -> None:

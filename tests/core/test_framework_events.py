@@ -1,0 +1,173 @@
+"""What the framework tells: to observers of the context first, then to handlers of the kit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from roomkit_sim.core.framework import RoomKit
+from roomkit_sim.core.observers import observe
+from roomkit_sim.models import FrameworkEvent, HookTrigger, RoomContext, RoomEvent
+
+
+async def test_handlers_of_one_type_and_of_all_types_are_called() -> None:
+    kit, one, every = RoomKit(), list[str](), list[str]()
+    kit.on("greeted")(lambda event: one.append(event.type))
+    kit.on("*")(lambda event: every.append(event.type))
+    await kit.emit_framework_event("greeted", room_id="r", data={"by": "ann"})
+    await kit.emit_framework_event("left")
+    assert one == ["greeted"]
+    assert every == ["greeted", "left"]
+
+
+async def test_handlers_may_be_coroutines() -> None:
+    kit, seen = RoomKit(), list[FrameworkEvent]()
+
+    @kit.on("greeted")
+    async def note(event: FrameworkEvent) -> None:
+        await asyncio.sleep(0)
+        seen.append(event)
+
+    await kit.emit_framework_event("greeted", room_id="r", channel_id="c", session_id="s", data={"by": "ann"})
+    [event] = seen
+    assert (event.room_id, event.channel_id, event.session_id, event.data) == ("r", "c", "s", {"by": "ann"})
+
+
+async def test_a_failing_handler_stops_no_other_and_is_told_to_the_handlers_of_errors() -> None:
+    kit, seen, errors = RoomKit(), list[str](), list[FrameworkEvent]()
+
+    @kit.on("greeted")
+    def fail(event: FrameworkEvent) -> None:
+        raise LookupError("broken")
+
+    kit.on("greeted")(lambda event: seen.append(event.type))
+    kit.on("error")(errors.append)
+    await kit.emit_framework_event("greeted", room_id="r")
+    assert seen == ["greeted"]
+    [error] = errors
+    assert error.room_id == "r"
+    assert error.data == {"where": "handler of greeted", "message": "broken", "exception": "LookupError"}
+
+
+async def test_a_failing_handler_of_errors_is_logged_and_ends_there(caplog: pytest.LogCaptureFixture) -> None:
+    kit, seen = RoomKit(), list[str]()
+
+    @kit.on("*")
+    def fail(event: FrameworkEvent) -> None:
+        seen.append(event.type)
+        raise LookupError("secret words")
+
+    await kit.emit_framework_event("greeted")
+    assert seen == ["greeted", "error"]
+    assert "LookupError" in caplog.text
+    assert "secret words" not in caplog.text
+
+
+async def test_observers_see_an_event_before_handlers_do() -> None:
+    kit, order = RoomKit(), list[str]()
+    kit.on("greeted")(lambda event: order.append("handler"))
+    with observe(lambda event: order.append("observer")):
+        await kit.emit_framework_event("greeted")
+    await kit.emit_framework_event("greeted")
+    assert order == ["observer", "handler", "handler"]
+
+
+async def test_observers_see_the_events_of_every_kit_in_their_context() -> None:
+    seen: list[str | None] = []
+    with observe(lambda event: seen.append(event.room_id)):
+        await RoomKit().emit_framework_event("x", room_id="one")
+        await asyncio.create_task(RoomKit().emit_framework_event("x", room_id="two"))
+    assert seen == ["one", "two"]
+
+
+async def test_observers_do_not_see_other_contexts() -> None:
+    seen: list[str] = []
+    go = asyncio.Event()
+
+    async def elsewhere() -> None:
+        await go.wait()
+        await RoomKit().emit_framework_event("elsewhere")
+
+    task = asyncio.create_task(elsewhere())
+    with observe(lambda event: seen.append(event.type)):
+        go.set()
+        await task
+    assert seen == []
+
+
+async def test_nested_observers_all_see_an_event() -> None:
+    outer: list[str] = []
+    inner: list[str] = []
+    with observe(lambda event: outer.append(event.type)):
+        with observe(lambda event: inner.append(event.type)):
+            await RoomKit().emit_framework_event("both")
+        await RoomKit().emit_framework_event("outer only")
+    assert (outer, inner) == (["both", "outer only"], ["both"])
+
+
+async def test_the_data_of_an_event_is_a_copy_of_what_was_given() -> None:
+    kit, seen, given = RoomKit(), list[FrameworkEvent](), {"n": 1}
+    kit.on("x")(seen.append)
+    await kit.emit_framework_event("x", data=given)
+    given["n"] = 2
+    assert seen[0].data == {"n": 1}
+
+
+async def test_a_failed_background_task_reaches_error_handlers_observers_and_hooks(kit: RoomKit) -> None:
+    handled: list[FrameworkEvent] = []
+    observed: list[FrameworkEvent] = []
+    kit.on("error")(handled.append)
+
+    async def fail() -> None:
+        raise LookupError("nobody awaits me")
+
+    with observe(observed.append):
+        kit.background.spawn(fail(), name="greeting")
+        await kit.background.drain()
+    expected = {"where": "greeting", "message": "nobody awaits me", "exception": "LookupError"}
+    assert [event.data for event in handled] == [event.data for event in observed] == [expected]
+
+
+async def test_an_error_of_a_room_runs_its_error_hooks_with_the_room_as_it_is(kit: RoomKit, people: Any) -> None:
+    seen: list[tuple[RoomEvent, RoomContext]] = []
+
+    @kit.hook(HookTrigger.ON_ERROR)
+    async def note(event: RoomEvent, context: RoomContext) -> None:
+        seen.append((event, context))
+
+    await kit.report_error("somewhere", LookupError("broken"), room_id="r", channel_id="people")
+    [(event, context)] = seen
+    assert event.metadata == {"where": "somewhere", "message": "broken", "exception": "LookupError"}
+    assert [binding.channel_id for binding in context.bindings] == ["people"]
+
+
+async def test_an_error_without_words_is_named_by_its_type() -> None:
+    kit, seen = RoomKit(), list[FrameworkEvent]()
+    kit.on("error")(seen.append)
+    await kit.report_error("somewhere", TimeoutError())
+    assert seen[0].data["message"] == "TimeoutError"
+
+
+async def test_an_error_of_a_room_that_is_gone_is_still_told(kit: RoomKit) -> None:
+    seen: list[FrameworkEvent] = []
+    kit.on("error")(seen.append)
+    await kit.store.delete_room("r")
+    await kit.report_error("somewhere", LookupError("broken"), room_id="r")
+    assert [event.room_id for event in seen] == ["r"]
+
+
+async def test_a_failing_error_hook_does_not_run_the_error_hooks_again(kit: RoomKit) -> None:
+    calls: list[str] = []
+    seen: list[str] = []
+    kit.on("error")(lambda event: seen.append(event.data["where"]))
+
+    @kit.hook(HookTrigger.ON_ERROR, name="broken")
+    async def fail(event: RoomEvent, context: RoomContext) -> None:
+        calls.append("called")
+        raise LookupError("broken")
+
+    await kit.report_error("somewhere", LookupError("first"), room_id="r")
+    assert calls == ["called"]
+    assert seen == ["somewhere", "hook broken (on_error)"]
