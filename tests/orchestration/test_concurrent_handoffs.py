@@ -1,0 +1,134 @@
+"""Handoffs at the same time: exactly one wins, and sessions end up where the state is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from roomkit_sim.orchestration.graph import PipelineStage
+
+Build = Callable[..., Any]
+
+FORK = (
+    PipelineStage(phase="triage", agent_id="triage", next="advising", can_return_to={"closing"}),
+    PipelineStage(phase="advising", agent_id="advisor", next="closing", can_return_to={"triage"}),
+    PipelineStage(phase="closing", agent_id="closer", next="triage"),
+)
+
+
+@pytest.mark.parametrize("targets", [("advisor", "closer"), ("closer", "advisor"), ("advisor", "advisor")])
+async def test_of_concurrent_handoffs_in_text_exactly_one_wins(text_desk: Build, targets: tuple[str, ...]) -> None:
+    desk = await text_desk(stages=FORK)
+    results = await asyncio.gather(*(desk.handle("triage", target) for target in (*targets, *targets)))
+    winners = [result for result in results if result.accepted]
+    state = await desk.state()
+    assert [winner.new_agent_id for winner in winners] == [state.active_agent_id]
+    assert state.handoff_count == len(state.phase_history) == 1
+    assert desk.observed.hook_names.count("on_handoff") == 1
+    assert desk.observed.hook_names.count("on_handoff_rejected") == 3
+
+
+async def test_of_two_handoff_calls_in_one_answer_of_a_text_model_exactly_one_wins(
+    text_desk: Build, handoff_call: Callable[..., Any]
+) -> None:
+    desk = await text_desk(stages=FORK)
+    both = handoff_call("advisor")
+    both.tool_calls += handoff_call("closer", call_id="t2").tool_calls
+    desk.model("triage").script = [both]
+    await desk.say("hello")
+    decided = desk.observed.of("handoff_decided")
+    assert sorted(data["accepted"] for data in decided) == [False, True]
+    assert (await desk.state()).handoff_count == 1
+
+
+async def test_of_concurrent_calls_of_one_voice_model_exactly_one_wins(voice_desk: Build) -> None:
+    desk = await voice_desk(stages=FORK)
+    session = await desk.call()
+    calls = [await desk.begin_tool_call(session, target) for target in ("advisor", "closer", "advisor")]
+    await desk.settle()
+    assert [desk.told(call)["accepted"] for call in calls] == [True, False, False]
+    assert len(desk.provider.calls_of("reconfigure")) == 1
+    assert desk.config(session)[1] == "Voice of advisor"
+
+
+async def test_of_handoffs_from_two_sessions_of_a_room_exactly_one_wins_and_both_sessions_follow(
+    voice_desk: Build,
+) -> None:
+    desk = await voice_desk(stages=FORK)
+    first, second = await desk.call(), await desk.call()
+    calls = [await desk.begin_tool_call(first, "advisor"), await desk.begin_tool_call(second, "closer")]
+    await desk.settle()
+    assert [desk.told(call)["accepted"] for call in calls] == [True, False]
+    assert [desk.config(session)[1] for session in (first, second)] == ["Voice of advisor"] * 2
+
+
+async def test_a_handoff_that_is_overtaken_before_its_switch_is_left_out(voice_desk: Build) -> None:
+    desk = await voice_desk(stages=FORK)
+    session = await desk.call()
+    first = await desk.handler.accept("call-1", "triage", {"target": "advisor"})
+    second = await desk.handler.accept("call-1", "advisor", {"target": "closer"})
+    await desk.handler.complete(second)
+    await desk.handler.complete(first)
+    assert [call.args["voice"] for call in desk.provider.calls_of("reconfigure")] == ["Voice of closer"]
+    assert desk.config(session)[1] == "Voice of closer"
+    assert (await desk.state()).active_agent_id == "closer"
+
+
+async def test_switches_of_a_room_happen_one_after_the_other(voice_desk: Build) -> None:
+    desk = await voice_desk(stages=FORK)
+    session = await desk.call()
+    reconfigure, gate = desk.provider.reconfigure, asyncio.Event()
+    under_way: list[str] = []
+
+    async def slow(session: Any, **config: Any) -> None:
+        under_way.append(config["voice"])
+        await gate.wait()
+        await reconfigure(session, **config)
+        under_way.remove(config["voice"])
+
+    desk.provider.reconfigure = slow
+    first = asyncio.create_task(desk.handle("triage", "advisor"))
+    await desk.settle()
+    second = asyncio.create_task(desk.handle("advisor", "closer"))
+    await desk.settle()
+    assert (await desk.state()).active_agent_id == "closer"
+    assert under_way == ["Voice of advisor"]
+    gate.set()
+    await asyncio.gather(first, second)
+    assert desk.config(session)[1] == "Voice of closer"
+
+
+async def test_a_language_set_during_a_handoff_and_the_handoff_both_survive(voice_desk: Build) -> None:
+    desk = await voice_desk()
+    session = await desk.call()
+    await asyncio.gather(desk.handle("triage", "advisor"), desk.handler.set_language("call-1", "French"))
+    state = await desk.state()
+    assert (state.active_agent_id, state.context["language"]) == ("advisor", "French")
+    prompt, voice, _ = desk.config(session)
+    assert prompt is not None
+    assert prompt.startswith("You are advisor.")
+    assert "Always respond in French" in prompt
+    assert voice == "Voice of advisor"
+
+
+async def test_a_language_set_while_a_switch_is_under_way_reaches_the_agent_that_arrives(voice_desk: Build) -> None:
+    desk = await voice_desk()
+    session = await desk.call()
+    prepared = await desk.handler.accept("call-1", "triage", {"target": "advisor"})
+    await desk.handler.set_language("call-1", "French")
+    assert (desk.config(session)[0] or "").startswith("You are triage."), "not switched yet: still triage's words"
+    await desk.handler.complete(prepared)
+    assert "Always respond in French" in (desk.config(session)[0] or "")
+
+
+async def test_handoffs_in_different_rooms_do_not_wait_for_each_other(voice_desk: Build) -> None:
+    desk = await voice_desk()
+    await desk.kit.create_room("call-2")
+    await desk.kit.attach_channel("call-2", "voice")
+    async with desk.kit.lock_manager.locked("call-1"):
+        other = asyncio.create_task(desk.handle("triage", "advisor", room_id="call-2"))
+        await other
+    assert (await desk.state("call-2")).active_agent_id == "advisor"
