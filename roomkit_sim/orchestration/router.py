@@ -112,7 +112,9 @@ class ConversationRouter:
             if self.seed_state is not None and not has_conversation_state(context.room):
                 state = await self.seed_state(event.room_id)
             agent_id = self.select_agent(event, context, state)
-            await self._report_route(event, context, agent_id, state)
+            news = self._news(event, context, agent_id, state)
+            if self._kit is not None and news is not None:
+                await self._kit.emit_framework_event("agent_routed", room_id=event.room_id, data=news)
             return self._route(event, context, agent_id, state)
 
         conversation_router.on_failure = self.fail_closed  # type: ignore[attr-defined]
@@ -125,8 +127,10 @@ class ConversationRouter:
         if _is_from_intelligence(event, context) or in_human_hands(state):
             return self._route(event, context, None, state)
         fallback = self._sticky(context, state) or self.default_agent_id or NOBODY
-        if self._kit is not None:
-            self._kit.background.spawn(self._report_route(event, context, fallback, state), name="report a route")
+        news = self._news(event, context, fallback, state)
+        if self._kit is not None and news is not None:
+            emission = self._kit.emit_framework_event("agent_routed", room_id=event.room_id, data=news)
+            self._kit.background.spawn(emission, name="report a route")
         return self._route(event, context, fallback, state)
 
     def register(self, kit: RoomKit, hook_priority: int = -100) -> None:
@@ -182,22 +186,20 @@ class ConversationRouter:
             changes["response_visibility"] = ",".join([escalated_to, *_intelligences(context)])
         return HookResult.modify(event.model_copy(update=changes))
 
-    async def _report_route(
+    def _news(
         self, event: RoomEvent, context: RoomContext, agent_id: str | None, state: ConversationState
-    ) -> None:
-        """Tell at the first routing in a room who answers, and then whenever it is somebody else."""
-        if self._kit is None or _is_from_intelligence(event, context):
-            return
+    ) -> dict[str, Any] | None:
+        """What ``agent_routed`` tells: at the first routing in a room, and then whenever somebody else answers."""
         taken_over = in_human_hands(state)
-        if not taken_over and (agent_id is None or context.get_binding(agent_id) is None):
-            return
-        routed_to = NOBODY if taken_over or agent_id is None else agent_id
+        answers = agent_id is not None and context.get_binding(agent_id) is not None
+        if _is_from_intelligence(event, context) or not (taken_over or answers):
+            return None
+        routed_to = NOBODY if taken_over else agent_id
         before = last_route(context)
         if routed_to == before:
-            return
+            return None
         why = "session_start" if before is None else "handoff" if taken_over or self._sticky(context, state) else "rule"
-        agent = HUMAN if routed_to == NOBODY else routed_to
-        await self._kit.emit_framework_event("agent_routed", room_id=event.room_id, data={"agent": agent, "why": why})
+        return {"agent": HUMAN if taken_over else agent_id, "why": why}
 
 
 def last_route(context: RoomContext) -> str | None:
