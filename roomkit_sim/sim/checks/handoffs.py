@@ -115,7 +115,7 @@ def check_budgets(subject: Subject) -> Iterator[Finding]:
                     "LAT001",
                     f"handoff {got.n} ({got.from_agent} -> {got.to_agent}): {name} is {value:.1f}, {value - limit:.1f} "
                     f"over its budget",
-                    at_ns=got.t_ns,
+                    at_ns=got.stages.get("H11", got.t_ns),
                     where=where,
                     expected=f"{name} <= {limit:g}",
                     actual=", ".join(f"{key} {number:.0f}" for key, number in measured.items() if number is not None),

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.checks.codes import CODES
+from roomkit_sim.sim.checks.findings import Finding, Severity
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code", "text"),
+    [
+        (
+            "caller.wait_timeout",
+            {"step": 2, "for": "agent_speech", "within_ms": 900, "persona": "b"},
+            "CALLER001",
+            "900",
+        ),
+        ("caller.cut_off", {"step": 3}, "CALLER002", "step 3"),
+        (
+            "runtime.app_raised",
+            {"exception": "KeyError", "message": "'x'", "where": ["app.py:3 in f"]},
+            "APP001",
+            "KeyErr",
+        ),
+        ("server.refused", {"conn": 1, "why": "no setup", "code": 1007}, "APP002", "no setup"),
+        ("world.deadlock", {"message": "nothing can happen"}, "APP003", "nothing can happen"),
+        ("world.budget_exceeded", {"message": "used up"}, "APP003", "used up"),
+        ("world.real_network", {"message": "touched"}, "APP004", "touched"),
+        ("world.unhandled", {"message": "never retrieved"}, "APP005", "never retrieved"),
+        ("runtime.error", {"where": "hook h", "message": "boom", "exception": "E"}, "APP005", "hook h: boom"),
+        ("server.mind_refused", {"conn": 1, "why": "no tool"}, "INVALID003", "no tool"),
+        ("line.voice_conflict", {"message": "too alike"}, "INVALID005", "too alike"),
+        ("world.fault", {"what": "cut", "conn": None}, "INVALID002", "no session was open"),
+    ],
+)
+def test_event_is_found(good_call: Any, name: str, data: dict[str, Any], code: str, text: str) -> None:
+    good_call.tell(9, name, **data)
+    (finding,) = good_call.findings()
+    assert finding.code == code
+    assert text in finding.message
+    assert finding.at_ns == 9_000_000_000
+
+
+def test_place_of_an_application_error_is_shown_innermost_first(good_call: Any) -> None:
+    good_call.tell(9, "runtime.app_raised", exception="E", message="m", where=["a.py:1 in outer", "b.py:2 in inner"])
+    (finding,) = good_call.findings()
+    assert finding.actual == "b.py:2 in inner, called from a.py:1 in outer"
+
+
+def test_other_utterances_than_expected_are_found(good_call: Any) -> None:
+    (finding,) = good_call.findings(heard=["ask", "unknown"])
+    assert (finding.code, finding.expected, finding.actual) == ("AUDIO001", "ask, unknown", "ask")
+
+
+def test_speech_that_nobody_knows_counts_as_unknown(good_call: Any) -> None:
+    good_call.tell(12, "server.heard", conn=2, utterance=None, score=0.2)
+    assert good_call.codes(heard=["ask", "unknown"]) == []
+
+
+def test_sound_that_is_no_agents_voice_is_found_if_it_lasts(good_call: Any) -> None:
+    good_call.voice(9, None, 0.1)
+    assert good_call.codes() == []
+    good_call.voice(11, None, 0.4)
+    assert good_call.codes() == ["AUDIO002"]
+
+
+def test_session_without_a_persona_is_invalid(good_call: Any) -> None:
+    good_call.tell(17.9, "server.persona", conn=3, name="unknown", agent=None, voice=None)
+    (finding,) = good_call.findings()
+    assert (finding.code, finding.severity) == ("INVALID001", Severity.INVALID)
+
+
+def test_fault_that_never_had_its_moment_is_invalid(good_call: Any) -> None:
+    good_call.plan["faults"] = [{"do": "cut", "at_ms": 1}]
+    assert good_call.codes() == ["INVALID002"]
+    good_call.tell(9, "world.fault", what="cut", conn=2)
+    assert good_call.codes() == []
+
+
+def test_caller_of_whom_nothing_was_heard_is_invalid(good_call: Any) -> None:
+    heard = ("speech_started", "turn_committed", "heard")
+    good_call.told = [item for item in good_call.told if item[2] not in heard]
+    assert "INVALID004" in good_call.codes()
+
+
+def test_waived_finding_does_not_fail_the_call_and_keeps_its_reason(good_call: Any) -> None:
+    good_call.voice(9, "agent-a", 0.5)
+    findings = good_call.findings(waive={"INV002": "known defect"})
+    (finding,) = findings
+    assert not finding.fails
+    assert finding.evidence["waived_because"] == "known defect"
+    assert CheckedCall(good_call.record(), tuple(findings)).verdict == "passed"
+
+
+def test_waiver_that_is_not_needed_is_invalid(good_call: Any) -> None:
+    findings = good_call.findings(waive={"INV002": "known defect"})
+    assert [finding.code for finding in findings] == ["INVALID006"]
+    assert CheckedCall(good_call.record(), tuple(findings)).verdict == "invalid"
+
+
+def test_finding_with_an_unregistered_code_is_a_defect() -> None:
+    with pytest.raises(ValueError, match="NEW001"):
+        Finding("NEW001", "something")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_says_cause_and_cure(code: str) -> None:
+    assert all((CODES[code].title, CODES[code].cause, CODES[code].cure))
