@@ -236,7 +236,7 @@ class Session:
         from websockets.exceptions import ConnectionClosed
 
         error = None if task.cancelled() else task.exception()
-        if error is None and not task.cancelled():
+        if error is None and task is self._turn_task and not task.cancelled():
             self._next_turn()
         elif error is not None and not isinstance(error, ConnectionClosed):
             # A defect of this server must not look like a model that has nothing to say.
@@ -250,13 +250,15 @@ class Session:
         turn, task = self._turn, self._turn_task
         if turn is None or task is None or task.done():
             return
+        # Before the turn is cancelled: that cancels the futures of its calls too, and they would not be open any more.
+        calls = turn.open_calls
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         self._turn = None
-        self._cancelled_calls.update(turn.open_calls)
-        self.emit("interrupted", calls=list(turn.open_calls))
-        if turn.open_calls:
-            await self.send(frames.tool_call_cancellation(turn.open_calls))
+        self._cancelled_calls.update(calls)
+        self.emit("interrupted", calls=list(calls))
+        if calls:
+            await self.send(frames.tool_call_cancellation(calls))
         await self.send(frames.INTERRUPTED)
         await self.send(frames.turn_complete(self.prompt_tokens(), turn.spoken_ms))
         self.schedule_handle()
