@@ -18,7 +18,7 @@ from roomkit_sim.models.event import EventSource, RoomEvent, TextContent
 from roomkit_sim.models.words import text_of
 from roomkit_sim.providers.ai.base import AIContext, AIMessage, AIProvider, AITool, AIToolCall
 
-__all__ = ["AIChannel"]
+__all__ = ["AIChannel", "text_of"]
 
 
 class AIChannel(Channel):
