@@ -78,8 +78,8 @@ voice.realtime.provider: RealtimeVoiceProvider
 voice.backends.base: VoiceBackend
 """
 
-# The same for what is not built yet: voice through STT and TTS, text providers, local audio, the second realtime provider.
-# What is built moves up.
+# The same for what is not built yet: voice through STT and TTS, text providers, local audio, the second realtime
+# provider. What is built moves up.
 LATER = """
 channels.voice: TTSPlaybackState VoiceChannel
 voice: AudioPipelineConfig
