@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass, field
 
 from roomkit_sim.sim.servers.gemini_live.client_frames import Setup, Violation
@@ -31,10 +32,11 @@ class ResumptionStore:
 
     def __init__(self) -> None:
         self._kept: dict[str, Conversation] = {}
+        self._numbers = itertools.count(1)
 
     def issue(self, conversation: Conversation) -> str:
         """A new handle."""
-        handle = f"handle-{len(self._kept) + 1}"
+        handle = f"handle-{next(self._numbers)}"
         self._kept[handle] = copy.deepcopy(conversation)
         return handle
 
