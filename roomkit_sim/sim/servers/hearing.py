@@ -58,7 +58,8 @@ class Ear:
         return found
 
     def _recognise(self, speech: SpeechEnded) -> Recognition:
-        start = max(0, speech.start_sample - CONTEXT_SAMPLES, speech.end_sample - MAX_SEGMENT_SAMPLES)
+        start = max(speech.start_sample - CONTEXT_SAMPLES, speech.end_sample - MAX_SEGMENT_SAMPLES)
         end = speech.end_sample + CONTEXT_SAMPLES
-        segment = np.frombuffer(bytes(self.received[2 * start : 2 * end]), dtype="<i2")
-        return self._recogniser.recognise(segment, RATE_HZ)
+        segment = np.frombuffer(bytes(self.received[2 * max(0, start) : 2 * end]), dtype="<i2")
+        # Speech at the very start of a connection has no quiet before it, which recognition needs.
+        return self._recogniser.recognise(np.pad(segment, (max(0, -start), 0)), RATE_HZ)
