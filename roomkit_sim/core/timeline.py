@@ -15,7 +15,7 @@ from roomkit_sim.core.hooks import HookEngine, SyncHooksOutcome
 from roomkit_sim.core.ids import new_id
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.context import RoomContext
-from roomkit_sim.models.enums import ChannelCategory, EventStatus, HookTrigger
+from roomkit_sim.models.enums import ChannelCategory, EventStatus, EventType, HookTrigger
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.hook import InjectedEvent
 from roomkit_sim.store.base import ConversationStore
@@ -55,8 +55,16 @@ class Timeline:
             room=await self._kit.get_room(room_id),
             bindings=await self._store.list_bindings(room_id),
             participants=await self._store.list_participants(room_id),
-            recent_events=await self._store.recent_events(room_id, RECENT_EVENTS),
+            recent_events=await self._recent(room_id),
         )
+
+    async def _recent(self, room_id: str) -> list[RoomEvent]:
+        """The newest events and at least as many of the newest messages: notices must not make an agent forget."""
+        newest = await self._store.recent_events(room_id, RECENT_EVENTS)
+        if len(newest) < RECENT_EVENTS or all(event.type is EventType.MESSAGE for event in newest):
+            return newest
+        messages = await self._store.recent_events(room_id, RECENT_EVENTS, EventType.MESSAGE)
+        return [event for event in messages if event.index < newest[0].index] + newest
 
     async def process(self, event: RoomEvent, aftermath: Aftermath) -> RoomEvent:
         """Hooks, storage and broadcast of an event and of all replies to it. The room's lock is held.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from roomkit_sim.models.channel import ChannelBinding
-from roomkit_sim.models.enums import RoomStatus
+from roomkit_sim.models.enums import EventType, RoomStatus
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.identity import Identity
 from roomkit_sim.models.participant import Participant
@@ -76,8 +76,10 @@ class ConversationStore(ABC):
         """Events of a room, oldest first."""
 
     @abstractmethod
-    async def recent_events(self, room_id: str, limit: int = 50) -> list[RoomEvent]:
-        """The newest events of a room, oldest of them first."""
+    async def recent_events(
+        self, room_id: str, limit: int = 50, event_type: EventType | None = None
+    ) -> list[RoomEvent]:
+        """The newest events of a room, oldest of them first; only those of one type, if it is given."""
 
     @abstractmethod
     async def count_events(self, room_id: str) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 
 from roomkit_sim.core.clock import now
 from roomkit_sim.errors import RoomError, RoomNotFoundError
 from roomkit_sim.models.channel import ChannelBinding
-from roomkit_sim.models.enums import RoomStatus
+from roomkit_sim.models.enums import EventType, RoomStatus
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.identity import Identity
 from roomkit_sim.models.participant import Participant
@@ -106,10 +107,12 @@ class InMemoryStore(ConversationStore):
         """Events of a room, oldest first."""
         return [event.model_copy(deep=True) for event in self._events(room_id)[offset : offset + limit]]
 
-    async def recent_events(self, room_id: str, limit: int = 50) -> list[RoomEvent]:
-        """The newest events of a room, oldest of them first."""
-        events = self._events(room_id)
-        return [event.model_copy(deep=True) for event in events[max(0, len(events) - limit) :]]
+    async def recent_events(
+        self, room_id: str, limit: int = 50, event_type: EventType | None = None
+    ) -> list[RoomEvent]:
+        """The newest events of a room, oldest of them first; only those of one type, if it is given."""
+        newest_first = (e for e in reversed(self._events(room_id)) if event_type is None or e.type is event_type)
+        return [event.model_copy(deep=True) for event in islice(newest_first, limit)][::-1]
 
     async def count_events(self, room_id: str) -> int:
         """How many events a room has."""

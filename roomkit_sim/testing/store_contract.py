@@ -25,6 +25,7 @@ from roomkit_sim.models import (
     ChannelType,
     EventSource,
     EventStatus,
+    EventType,
     Identity,
     Observation,
     Participant,
@@ -186,7 +187,10 @@ class StoreContract(ABC):
         assert await _bodies(store.recent_events("r", limit=2)) == ["3", "4"]
         assert await _bodies(store.recent_events("r", limit=50)) == ["0", "1", "2", "3", "4"]
         assert await _bodies(store.recent_events("r", limit=0)) == []
-        assert await store.count_events("r") == 5
+        await store.add_event_auto_index("r", _event("typing", type=EventType.TYPING))
+        assert await _bodies(store.recent_events("r", limit=2)) == ["4", "typing"]
+        assert await _bodies(store.recent_events("r", limit=2, event_type=EventType.MESSAGE)) == ["3", "4"]
+        assert await store.count_events("r") == 6
 
     async def test_a_saved_event_keeps_its_place(self, store: ConversationStore) -> None:
         """Its room and index stay what they are, whatever the changed copy says."""

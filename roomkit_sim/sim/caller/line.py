@@ -204,6 +204,10 @@ class LineTransport(VoiceBackend):
             if inspect.isawaitable(result):
                 await result
 
+    def stop(self) -> None:
+        """The run is over: the line ends without anybody being told."""
+        self._end("run")
+
     async def wait_speech(self, voices: tuple[str, ...] | Callable[[], tuple[str, ...]] | None, within_ns: int) -> bool:
         """Wait until an agent is heard.
 

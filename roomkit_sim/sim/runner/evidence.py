@@ -15,7 +15,7 @@ from roomkit_sim.sim.servers.hearing import RATE_HZ
 from roomkit_sim.sim.trace.connections import connections
 from roomkit_sim.sim.trace.events import TraceEvent
 
-__all__ = ["ReceivedAudio", "agent_voices", "merged", "received_audio"]
+__all__ = ["ReceivedAudio", "agent_voices", "merged", "pcm16", "received_audio", "voice_conflicts"]
 
 ReceivedAudio = tuple[int, Samples]
 """The number of a connection, and what arrived on it at the rate that the server hears."""
@@ -91,6 +91,12 @@ def received_audio(call: str, track: Samples, rate_hz: int, received: Sequence[R
                     "samples": span.samples * rate_hz // RATE_HZ,
                 },
             )
+
+
+def voice_conflicts(call: str, conflicts: Sequence[str]) -> Iterator[TraceEvent]:
+    """``line.voice_conflict`` events: voices that cannot be told apart, so that nothing can be said of them."""
+    for message in conflicts:
+        yield TraceEvent(0, 0, call, "line", "voice_conflict", {"message": message})
 
 
 def merged(events: Sequence[TraceEvent], found: Sequence[TraceEvent]) -> tuple[TraceEvent, ...]:

@@ -6,7 +6,6 @@ import asyncio
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from roomkit_sim.core.clock import Clock, use_clock
@@ -23,6 +22,7 @@ from roomkit_sim.sim.scenario.model import Call
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.recorder import Recorder
 from roomkit_sim.sim.world.network import connection_owner
+from roomkit_sim.sim.world.places import place
 from roomkit_sim.sim.world.seeds import SeedTree
 
 __all__ = ["LiveCall"]
@@ -93,9 +93,15 @@ class LiveCall:
         if self._answered is not None:
             await self._guarded(adapter.close(self._answered))
 
+    def stop(self, why: str, message: str) -> None:
+        """End the call and its record here: the run hangs."""
+        self.recorder.emit("world", why, message=message)
+        self.line.stop()
+        self.recorder.close()
+
     def app_raised(self, error: BaseException) -> None:
         """Record that the application failed."""
-        places: list[Json] = [*map(_place, traceback.extract_tb(error.__traceback__)[-4:])]
+        places: list[Json] = [*map(place, traceback.extract_tb(error.__traceback__)[-4:])]
         self.recorder.emit("runtime", "app_raised", exception=type(error).__name__, message=str(error), where=places)
 
     async def _talk(self, answer: Answer, adapter: Adapter) -> None:
@@ -130,15 +136,3 @@ class LiveCall:
             await work
         except Exception as error:
             self.app_raised(error)
-
-
-def _place(frame: traceback.FrameSummary) -> str:
-    """A frame as ``file:line in function``, its path as short as people know it and the same on every machine."""
-    path = Path(frame.filename)
-    if "site-packages" in path.parts:
-        shown = Path(*path.parts[path.parts.index("site-packages") + 1 :])
-    elif path.is_relative_to(Path.cwd()):
-        shown = path.relative_to(Path.cwd())
-    else:
-        shown = Path(path.name)
-    return f"{shown}:{frame.lineno} in {frame.name}"

@@ -110,6 +110,13 @@ class _Stage:
         service.close()
         await service.wait_closed()
 
+    def stopped(self, error: Exception) -> None:
+        """The run hangs: end its calls here and now."""
+        kind = "deadlock" if isinstance(error, DeadlockError) else "budget_exceeded"
+        self.tap.finish()
+        for call in self.calls.values():
+            call.stop(kind, str(error))
+
     def sessions_of(self, call: str) -> list[Session]:
         """The provider's sessions of a call, in order."""
         return [session for session in self.server.sessions if self._conn_owner.get(session.conn) == call]
@@ -151,22 +158,17 @@ def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter) -> PlayedRu
     for call in stage.calls.values():
         call.recorder.emit("world", "seed", seed=plan.seed)
     try:
-        stage.world.run(lambda: stage.main(answer, adapter))
-    except DeadlockError as error:
-        _stopped(stage, "deadlock", error)
-    except BudgetExceededError as error:
-        _stopped(stage, "budget_exceeded", error)
+        stage.world.run(lambda: stage.main(answer, adapter), stage.stopped)
+    except (DeadlockError, BudgetExceededError):
+        # The calls' traces have it: they end at that moment.
+        return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls})
     except RealNetworkError as error:
-        _stopped(stage, "real_network", error)
+        for call in stage.calls.values():
+            call.recorder.emit("world", "real_network", message=str(error))
     for message in stage.world.unhandled:
         stage.first.recorder.emit("world", "unhandled", message=message)
     stage.tap.finish()
     return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls})
-
-
-def _stopped(stage: _Stage, kind: str, error: Exception) -> None:
-    for call in stage.calls.values():
-        call.recorder.emit("world", kind, message=str(error))
 
 
 def call_id(plan: Plan, name: str) -> str:

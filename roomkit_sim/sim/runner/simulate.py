@@ -18,7 +18,7 @@ from roomkit_sim.sim.checks.run import run_checks
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
 from roomkit_sim.sim.runner.application import Answer, load_application
-from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio
+from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio, voice_conflicts
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.run import PlayedRun, play
 from roomkit_sim.sim.runner.sound import Sound, prepare_sound
@@ -175,13 +175,12 @@ def _known_waivers(plan: Plan) -> None:
 def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> CallRecord:
     """Close a call's record: its events with what its sound tells."""
     line, rate_hz = call.line, call.line.rate_hz
-    for message in call.voices.conflicts:
-        call.recorder.emit("line", "voice_conflict", message=message)
     caller, agent, events = line.caller_track(), line.agent_track(), call.recorder.events
     arrived = [
         (session.conn, pcm16(session.ear.received)) for session in played.sessions[call.id] if session.ear is not None
     ]
     found = [
+        *voice_conflicts(call.id, call.voices.conflicts),
         *agent_voices(call.id, events, agent, rate_hz, call.voices.identifier),
         *received_audio(call.id, caller, rate_hz, arrived),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from roomkit_sim.sim.trace.events import SCHEMA_VERSION, TraceEvent, sources
 
 __all__ = ["digest", "parse_line", "read_trace", "to_line", "write_text", "write_trace"]
 
+_HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
 _KEYS = {"v": int, "t_ns": int, "seq": int, "call": str, "src": str, "kind": str, "data": dict}
 
 
@@ -36,8 +38,12 @@ def to_line(event: TraceEvent, **more: str) -> str:
         **more,
     }
     try:
-        return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        line = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        if _HALF_OF_A_PAIR.search(line):
+            # JSON can say it, as an escape, and models do; UTF-8 cannot.
+            line = json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return line
+    except (TypeError, ValueError, RecursionError) as error:
         raise ReportError(
             f"event {event.name} number {event.seq} of call {event.call!r} is not plain JSON: {error}"
         ) from error
@@ -58,7 +64,9 @@ def parse_line(line: str, where: str) -> TraceEvent:
     except json.JSONDecodeError as error:
         raise ReportError(
             f"{where}: not JSON ({error.msg} at column {error.colno}); a trace has one event a line"
-        ) from (error)
+        ) from error
+    except RecursionError as error:
+        raise ReportError(f"{where}: not JSON that a trace can hold: it is nested too deeply") from error
     if not isinstance(record, dict):
         raise ReportError(f"{where}: expected an event object, found {type(record).__name__}")
     _refuse_foreign(record, where)

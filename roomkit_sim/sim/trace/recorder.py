@@ -31,10 +31,16 @@ class Recorder:
         self.events: list[TraceEvent] = []
         self._now_ns = now_ns
         self._listeners: list[Callable[[TraceEvent], None]] = []
+        self._closed = False
 
     def emit(self, src: Source, kind: str, /, **data: Json) -> TraceEvent:
         """Record an event that happens now, and tell the listeners."""
-        return self._append(TraceEvent(self._now_ns(), len(self.events), self.call, src, kind, data))
+        kept = {key: _copied(value) for key, value in data.items()}
+        return self._append(TraceEvent(self._now_ns(), len(self.events), self.call, src, kind, kept))
+
+    def close(self) -> None:
+        """Record nothing more: what still happens is the run being taken down."""
+        self._closed = True
 
     def listen(self, listener: Callable[[TraceEvent], None]) -> Callable[[], None]:
         """Call ``listener`` with every further event.
@@ -46,7 +52,16 @@ class Recorder:
         return lambda: self._listeners.remove(listener)
 
     def _append(self, event: TraceEvent) -> TraceEvent:
+        if self._closed:
+            return event
         self.events.append(event)
         for listener in tuple(self._listeners):
             listener(event)
         return event
+
+
+def _copied(value: Json) -> Json:
+    """A copy that its owner cannot change any more: a trace tells what was, not what became of it."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value

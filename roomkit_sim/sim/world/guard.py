@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roomkit_sim.errors import RealNetworkError
+from roomkit_sim.sim.world.places import is_standard_library, place
 
 __all__ = ["no_real_network"]
 
@@ -29,10 +30,11 @@ class _Guard:
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _FORBIDDEN and self.thread == threading.get_ident():
-            caller = next((frame for frame in reversed(traceback.extract_stack()) if frame.filename != __file__), None)
-            place = f"{caller.filename}:{caller.lineno} in {caller.name}()" if caller else "an unknown place"
+            callers = [frame for frame in traceback.extract_stack() if frame.filename != __file__]
+            # The innermost place that is not Python's own: whose code it was.
+            own = [frame for frame in callers if not is_standard_library(frame.filename)]
             target = arguments[1] if event in ("socket.connect", "socket.bind") else arguments[0]
-            self.touched.append(f"{event}({target!r}) at {place}")
+            self.touched.append(f"{event}({target!r}) at {place((own or callers)[-1])}")
             raise RealNetworkError(_message(self.touched[-1]))
 
 

@@ -67,8 +67,14 @@ class World:
         with simulated_libraries(), seeded_entropy(self.seeds, lambda: self.now().timestamp()), no_real_network():
             yield
 
-    def run(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    def run(
+        self, main: Callable[[], Coroutine[Any, Any, T]], on_stopped: Callable[[Exception], None] | None = None
+    ) -> T:
         """Run a coroutine in this world, to its end.
+
+        Args:
+            main: Makes the coroutine.
+            on_stopped: Called the moment a run that hangs is stopped, before its tasks are cancelled.
 
         Raises:
             DeadlockError: Nothing can happen any more; names the waiting tasks.
@@ -78,7 +84,9 @@ class World:
         with self.installed(), asyncio.Runner(loop_factory=self.loop_factory) as runner:
             try:
                 return runner.run(main())
-            except (DeadlockError, BudgetExceededError):
+            except (DeadlockError, BudgetExceededError) as error:
+                if on_stopped is not None:
+                    on_stopped(error)
                 # The runner cancels what is left, which may take (virtual) time once more.
                 assert self._loop is not None
                 self._loop.budget_ns = self._loop.now_ns + CLEAN_UP_NS

@@ -1,0 +1,233 @@
+"""The harness against applications and runtimes that are broken on purpose: each is caught, by a code of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from roomkit_sim import Agent, RealtimeVoiceChannel
+from roomkit_sim.providers.gemini.outgoing import HeldAudio
+from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
+from roomkit_sim.sim import Call, PhoneLine, Run
+from roomkit_sim.sim.checks.findings import Severity
+from tests.sim.runner.finance_line import agents, application
+
+RunWith = Callable[..., Run]
+
+
+def codes(run: Run) -> list[str]:
+    return list(dict.fromkeys(finding.code for finding in run.findings))
+
+
+def test_sound_application_passes(run_with: RunWith) -> None:
+    run = run_with(application())
+    assert codes(run) == []
+    assert run.passed
+
+
+def test_caller_audio_that_is_dropped_during_the_reconnect_is_caught(
+    run_with: RunWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HeldAudio, "keep", lambda self, pcm: self.hold())
+    run = run_with(application())
+    assert codes(run) == ["INV004"]
+
+
+def test_caller_audio_that_is_sent_twice_is_caught(run_with: RunWith) -> None:
+    class Stutters(GeminiLiveProvider):
+        async def send_audio(self, session: Any, audio: bytes) -> None:
+            await super().send_audio(session, audio)
+            self.count = getattr(self, "count", 0) + 1
+            if self.count in (30, 31, 32):
+                await super().send_audio(session, audio)
+
+    assert codes(run_with(application(provider=Stutters))) == ["INV005"]
+
+
+def test_session_that_is_not_reconfigured_is_caught(run_with: RunWith) -> None:
+    class Forgets(RealtimeVoiceChannel):
+        async def reconfigure_session(self, *args: Any, **settings: Any) -> None:
+            return None
+
+    found = codes(run_with(application(channel=Forgets)))
+    assert "INV003" in found
+    assert "ROUTE005" in found
+
+
+def test_state_that_is_not_stored_is_caught(run_with: RunWith, monkeypatch: pytest.MonkeyPatch) -> None:
+    from roomkit_sim.orchestration.handler import HandoffHandler
+
+    store = HandoffHandler._store
+
+    async def only_seed(self: Any, room_id: str, state: Any, why: str, *more: Any) -> None:
+        if why != "handoff":
+            await store(self, room_id, state, why, *more)
+
+    monkeypatch.setattr(HandoffHandler, "_store", only_seed)
+    found = codes(run_with(application()))
+    assert "PHASE002" in found
+
+
+def test_wrong_sample_rate_towards_the_provider_is_caught(run_with: RunWith) -> None:
+    def channel(*args: Any, **settings: Any) -> RealtimeVoiceChannel:
+        class Careless(RealtimeVoiceChannel):
+            def _on_caller_audio(self, session: Any, frame: Any) -> None:
+                frame.sample_rate = 16000
+                super()._on_caller_audio(session, frame)
+
+        return Careless(*args, **settings)
+
+    script = [
+        {"say": {"id": "ask-advice", "text": "Hello, I would like some advice about my portfolio."}},
+        {"wait": {"for": "agent_speech", "persona": "advisor", "within_ms": 3000}},
+        {"wait": {"for": "agent_silence", "ms": 600}},
+        "hang_up",
+    ]
+    caller = {"sample_rate_hz": 8000, "script": script}
+    assert run_with(application(), caller=caller).passed
+    found = codes(run_with(application(channel=channel), caller=caller))
+    assert "AUDIO001" in found
+    assert "CALLER001" in found
+
+
+def test_agents_with_one_prompt_are_invalid(run_with: RunWith) -> None:
+    def nameless() -> list[Agent]:
+        return [Agent("agent-triage", voice="Aoede"), Agent("agent-advisor", voice="Charon")]
+
+    run = run_with(application(make_agents=nameless))
+    assert codes(run)[0] == "INVALID001"
+    assert run.calls[0].verdict == "invalid"
+
+
+def test_tool_that_the_session_does_not_declare_is_invalid(run_with: RunWith) -> None:
+    mind = {
+        "triage": {
+            "when": "Role: Triage receptionist",
+            "rules": [{"hears": "ask-advice", "calls": {"transfer": {"to": "advisor"}}}],
+        },
+        "advisor": {"when": "Role: Portfolio advisor"},
+    }
+    run = run_with(application(), mind=mind)
+    (finding,) = [finding for finding in run.findings if finding.code == "INVALID003"]
+    assert finding.severity is Severity.INVALID
+    assert "handoff_conversation" in finding.message
+
+
+def test_two_agents_who_speak_at_once_are_caught(run_with: RunWith) -> None:
+    from roomkit_sim.sim.audio.timbre import speak
+
+    def talk_over(handler: Any, channel: RealtimeVoiceChannel) -> None:
+        send = channel.transport.send_audio
+
+        async def mixed(session: Any, audio: bytes) -> None:
+            import numpy as np
+
+            samples = np.frombuffer(audio, dtype="<i2").astype(np.int32)
+            other = speak("and I talk at the very same time as you do", "Aoede", 16000).astype(np.int32)
+            position = mixed.position  # type: ignore[attr-defined]
+            part = other[position : position + len(samples)]
+            samples[: len(part)] += part
+            mixed.position += len(part)  # type: ignore[attr-defined]
+            await send(session, (samples // 2).astype("<i2").tobytes())
+
+        mixed.position = 0  # type: ignore[attr-defined]
+        channel.transport.send_audio = mixed  # type: ignore[method-assign]
+
+    assert "INV001" in codes(run_with(application(after_install=talk_over)))
+
+
+def test_application_that_raises_is_a_finding_with_its_place(run_with: RunWith) -> None:
+    async def answer(line: PhoneLine) -> Call:
+        raise KeyError("no such customer")
+
+    run = run_with(answer)
+    (finding,) = [finding for finding in run.findings if finding.code == "APP001"]
+    assert "no such customer" in finding.message
+    assert "test_broken_applications.py" in finding.actual
+
+
+def test_application_that_returns_nothing_is_told_what_to_return(run_with: RunWith) -> None:
+    async def answer(line: PhoneLine) -> Any:
+        return None
+
+    (finding,) = [finding for finding in run_with(answer).findings if finding.code == "APP001"]
+    assert "Call(kit, session)" in finding.message
+
+
+def test_application_that_waits_for_ever_is_stopped_and_its_task_named(run_with: RunWith) -> None:
+    async def answer(line: PhoneLine) -> Call:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    (finding,) = [finding for finding in run_with(answer).findings if finding.code == "APP003"]
+    assert "call short-call: test_broken_applications.py" in finding.message
+
+
+def test_call_that_hangs_uses_up_its_budget_and_keeps_its_record(run_with: RunWith) -> None:
+    script = [{"wait": {"for": "agent_speech", "within_ms": 900_000}}, "hang_up"]
+    mind = {"triage": {"when": "Role: Triage receptionist"}}
+    run = run_with(application(), caller={"script": script}, mind=mind, expect={}, budget_ms=5_000)
+    (finding,) = [finding for finding in run.findings if finding.code == "APP003"]
+    assert "5 s of virtual time" in finding.message
+    assert "caller of short-call" in finding.message
+    assert [finding.code for finding in run.findings] == ["APP003"]
+    assert len(run.record.caller_audio) == pytest.approx(5 * 16000, abs=320)
+
+
+def test_real_socket_is_caught_even_if_the_application_swallows_the_error(run_with: RunWith) -> None:
+    sound = application()
+
+    async def answer(line: PhoneLine) -> Any:
+        with suppress(Exception):
+            socket.create_connection(("192.0.2.1", 80), timeout=0.01)
+        return await sound(line)
+
+    (finding,) = [finding for finding in run_with(answer).findings if finding.code == "APP004"]
+    assert "192.0.2.1" in finding.message
+    assert "test_broken_applications.py" in finding.message
+    assert "in answer()" in finding.message
+
+
+def test_failure_in_the_background_is_a_finding(run_with: RunWith) -> None:
+    sound = application()
+
+    async def fails() -> None:
+        raise RuntimeError("nobody looks")
+
+    async def answer(line: PhoneLine) -> Any:
+        task = asyncio.create_task(fails())
+        del task
+        return await sound(line)
+
+    (finding,) = [finding for finding in run_with(answer).findings if finding.code == "APP005"]
+    assert "nobody looks" in finding.message
+
+
+def test_application_that_hangs_up_early_is_caught(run_with: RunWith) -> None:
+    sound = application()
+
+    async def answer(line: PhoneLine) -> Any:
+        call = await sound(line)
+        channel: Any = call.kit.channels["voice"]  # type: ignore[attr-defined]
+        asyncio.get_running_loop().call_later(
+            1.0,
+            lambda: asyncio.ensure_future(channel.end_session(call.session)),  # type: ignore[attr-defined]
+        )
+        return call
+
+    assert "CALLER002" in codes(run_with(answer))
+
+
+def test_agents_whose_voices_are_the_same_are_still_told_apart_by_time(run_with: RunWith) -> None:
+    def one_voice() -> list[Agent]:
+        triage = agents()[0]
+        return [triage, Agent("agent-advisor", role="Portfolio advisor", voice=triage.voice)]
+
+    run = run_with(application(make_agents=one_voice))
+    assert codes(run) == []
+    assert run.handoffs[0].handoff.completed
