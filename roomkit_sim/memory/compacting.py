@@ -57,7 +57,7 @@ class CompactingMemory(MemoryProvider):
         agent = (room_id, channel_id)
         events = self._not_summarised(agent, result.events)
         if len(events) >= self._threshold:
-            split = len(events) - self._keep_recent
+            split = max(0, len(events) - self._keep_recent)
             await self._summarise(agent, events[:split])
             events = events[split:]
         if agent not in self._summaries:

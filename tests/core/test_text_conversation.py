@@ -106,6 +106,17 @@ async def test_after_more_than_fifty_events_an_agent_still_knows_the_turn_before
     assert len(turns(provider.calls[-1])) <= 51
 
 
+async def test_notices_do_not_make_an_agent_forget_what_was_said() -> None:
+    provider = MockAIProvider(["yes"])
+    chat = await Chat(AIChannel("bot", provider)).open()
+    await chat.write("my name is Ann")
+    for _ in range(60):
+        await chat.write("", event_type=EventType.TYPING)
+    await chat.write("what is my name?")
+    asked = turns(provider.calls[-1])
+    assert asked == [("user", "my name is Ann"), ("assistant", "yes"), ("user", "what is my name?")]
+
+
 async def test_of_two_agents_only_the_one_that_the_router_names_answers() -> None:
     providers = MockAIProvider(["I am A"]), MockAIProvider(["I am B"])
     chat = Chat(AIChannel("a", providers[0]), AIChannel("b", providers[1]))
