@@ -78,6 +78,10 @@ class Direction:
             if head is None:
                 return
             yield head
+            if head.status not in (None, 101):
+                # What follows a refusal is its text.
+                self._lost = True
+                return
         while (frame := self._frame()) is not None:
             item = self._assemble(*frame)
             if item is not None:

@@ -25,8 +25,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 # call itself.
 _CLIENT_AUDIO = (b'{"realtime_input":{"audio":', b'{"realtimeInput":{"audio":')
 _SERVER_AUDIO = (b'{"serverContent":{"modelTurn":{',)
-_CLIENT_QUOTES = (12,)
-_SERVER_QUOTES = (16, 20)
+_CLIENT_QUOTES = 12
+_SERVER_QUOTES = 16
+_ROLE_QUOTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,11 @@ def read_frame(payload: bytes, labels: HandleLabels) -> WireFrame:
 def _audio_name(payload: bytes) -> str | None:
     head = payload[:160].translate(None, b" \n\r\t")
     if head.startswith(_CLIENT_AUDIO):
-        return "realtime_input.audio" if payload.count(b'"') in _CLIENT_QUOTES else None
+        return "realtime_input.audio" if payload.count(b'"') == _CLIENT_QUOTES else None
     if head.startswith(_SERVER_AUDIO) and (b'"inlineData"' in head or b'"inline_data"' in head):
-        return "serverContent.modelTurn" if payload.count(b'"') in _SERVER_QUOTES else None
+        has_role = b'"role"' in head or b'"role"' in payload[-40:]
+        quotes = _SERVER_QUOTES + (_ROLE_QUOTES if has_role else 0)
+        return "serverContent.modelTurn" if payload.count(b'"') == quotes else None
     return None
 
 
