@@ -2,7 +2,8 @@
 
     RoomkitSimError
     ├── ConfigurationError            the application is wired wrongly; nothing was changed
-    │   └── PipelineError             stages, phases or agents do not fit together (also a ValueError)
+    │   ├── PipelineError             stages, phases or agents do not fit together (also a ValueError)
+    │   └── HandoffAlreadySetUpError  an agent was to get the handoff tool twice (also a RuntimeError)
     ├── RoomError                     a room, channel or session that is not there, or not usable
     │   ├── RoomNotFoundError
     │   ├── ChannelNotRegisteredError
@@ -35,6 +36,7 @@ __all__ = [
     "ChannelNotRegisteredError",
     "ConfigurationError",
     "DeadlockError",
+    "HandoffAlreadySetUpError",
     "PipelineError",
     "ProviderConnectionError",
     "ProviderError",
@@ -60,6 +62,10 @@ class ConfigurationError(RoomkitSimError):
 
 class PipelineError(ConfigurationError, ValueError):
     """Stages, phases or agents of a pipeline do not fit together."""
+
+
+class HandoffAlreadySetUpError(ConfigurationError, RuntimeError):
+    """An agent was to be wired for handoff a second time."""
 
 
 class RoomError(RoomkitSimError):

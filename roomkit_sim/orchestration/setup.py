@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
 from roomkit_sim.core.room_context import current_room_id
-from roomkit_sim.errors import ConfigurationError
+from roomkit_sim.errors import HandoffAlreadySetUpError
 from roomkit_sim.orchestration.tools import HANDOFF_TOOL, HANDOFF_TOOL_NAME
 from roomkit_sim.providers.ai.base import AITool
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from roomkit_sim.channels.ai import AIChannel
     from roomkit_sim.orchestration.handler import HandoffHandler
 
-__all__ = ["HandoffAlreadySetUpError", "has_handoff", "require_without_handoff", "setup_handoff"]
+__all__ = ["has_handoff", "require_without_handoff", "setup_handoff"]
 
 
 def has_handoff(channel: AIChannel) -> bool:
@@ -49,15 +49,11 @@ def setup_handoff(channel: AIChannel, handler: HandoffHandler, *, tool: AITool |
         tool: A constrained tool; the generic one when absent.
 
     Raises:
-        ConfigurationError: It was called for this channel already (also a RuntimeError).
+        HandoffAlreadySetUpError: It was called for this channel already.
     """
     require_without_handoff([channel])
     channel.extra_tools.append(tool or HANDOFF_TOOL)
     channel.tool_handler = _intercept(channel.channel_id, handler, channel.tool_handler)
-
-
-class HandoffAlreadySetUpError(ConfigurationError, RuntimeError):
-    """An agent was to be wired for handoff a second time."""
 
 
 def _intercept(agent_id: str, handler: HandoffHandler, inner: ToolHandler | None) -> ToolHandler:

@@ -139,5 +139,8 @@ async def test_an_agent_does_not_greet_in_rooms_that_it_is_not_in() -> None:
     kit = await room_with(Agent("a", provider=MockAIProvider(), greeting="Welcome!"))
     await kit.create_room("other")
     await kit.attach_channel("other", "chat")
+    errors: list[str] = []
+    kit.on("error")(lambda event: errors.append(event.data["message"]))
     await start_text_session(kit, "other")
     assert await greetings(kit, "other") == []
+    assert errors == []

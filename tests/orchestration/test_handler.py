@@ -255,6 +255,18 @@ async def test_setting_a_language_makes_no_model_speak_in_a_conversation_of_a_pe
     assert len(desk.provider.calls_of("connect")) == 1
 
 
+async def test_setting_a_language_does_not_by_itself_bring_a_model_back_to_a_call_of_a_person(
+    voice_desk: Build,
+) -> None:
+    desk = await voice_desk()
+    await desk.tool_call(await desk.call(), "human")
+    room = await desk.kit.get_room("call-1")
+    given_back = get_conversation_state(room).transition("advising", "advisor")
+    await desk.kit.store.update_room(set_conversation_state(room, given_back))
+    await desk.handler.set_language("call-1", "French")
+    assert len(desk.provider.calls_of("connect")) == 1
+
+
 async def test_a_room_without_a_pipeline_has_no_seeded_state() -> None:
     kit = RoomKit()
     await kit.create_room("r")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -238,8 +239,33 @@ async def test_a_caller_who_hangs_up_during_the_switch_leaves_no_error_and_no_se
     await desk.tool_call(session, "advisor")
     assert desk.provider.calls_of("reconfigure") == []
     assert desk.observed.of("error") == []
-    assert desk.observed.of("session_reconfigure")[-1]["step"] == "gave_up"
+    assert [data["step"] for data in desk.observed.of("session_reconfigure")] == ["started", "gave_up"]
     assert ("advisor", "handoff") not in desk.observed.routes
+
+
+async def test_a_hang_up_that_is_still_under_way_is_no_failed_switch(voice_desk: Build) -> None:
+    desk = await voice_desk()
+    session = await desk.call()
+    disconnect, gate = desk.provider.disconnect, asyncio.Event()
+
+    async def slow(session: Any) -> None:
+        await gate.wait()
+        await disconnect(session)
+
+    hanging_up: list[asyncio.Task[None]] = []
+
+    async def hang_up(event: Any) -> None:
+        if event.data["step"] == "started":
+            hanging_up.append(asyncio.create_task(desk.voice.end_session(session, reason="hang_up")))
+            await desk.settle()
+
+    desk.provider.disconnect = slow
+    desk.kit.on("session_reconfigure")(hang_up)
+    await desk.handle("triage", "advisor")
+    gate.set()
+    await asyncio.gather(*hanging_up)
+    assert [data["step"] for data in desk.observed.of("session_reconfigure")] == ["started", "gave_up"]
+    assert "on_handoff_rejected" not in desk.observed.hook_names
 
 
 # 5. Per session, never channel-wide

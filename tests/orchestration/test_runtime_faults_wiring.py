@@ -310,6 +310,13 @@ async def test_a_handoff_notice_wakes_no_agent(text_desk: Build) -> None:
     [notice] = [event for event in await desk.timeline() if event.metadata.get("handoff")]
     assert (notice.type, notice.visibility) == (EventType.SYSTEM, "all")
     assert notice.content.body == "[Handoff: triage -> advisor] asked for it"
+    assert notice.metadata == {
+        "handoff": True,
+        "from_agent": "triage",
+        "to_agent": "advisor",
+        "summary": "summary of triage",
+        "_orchestration_internal": True,
+    }
 
 
 # 13. Escalation
