@@ -204,3 +204,15 @@ async def test_usage_is_kept_with_the_answer(room: Any) -> None:
 )
 def test_a_model_reads_the_words_of_every_kind_of_content(content: EventContent, text: str) -> None:
     assert text_of(content) == text
+
+
+async def test_closing_an_agent_closes_its_model(room: Any) -> None:
+    closed: list[str] = []
+
+    class Closing(MockAIProvider):
+        async def close(self) -> None:
+            closed.append("model")
+
+    here = await room(Closing())
+    await here.kit.close()
+    assert closed == ["model"]
