@@ -171,10 +171,13 @@ class StoreContract(ABC):
         stored = await store.add_event_auto_index("r", given)
         given.metadata["n"].append(2)
         stored.metadata["n"].append(3)
-        for found in (await store.list_events("r"), await store.recent_events("r"), [await store.get_event(stored.id)]):
-            assert found[0] is not None
-            assert found[0].metadata == {"n": [1]}
-            found[0].metadata["n"].append(4)
+        (await store.list_events("r"))[0].metadata["n"].append(4)
+        (await store.recent_events("r"))[0].metadata["n"].append(5)
+        found = await store.get_event(stored.id)
+        assert found is not None
+        assert found.metadata == {"n": [1]}
+        found.metadata["n"].append(6)
+        assert [event.metadata for event in await store.list_events("r")] == [{"n": [1]}]
 
     async def test_events_are_listed_oldest_first(self, store: ConversationStore) -> None:
         """Offset and limit count from the oldest; ``recent_events`` gives the newest."""

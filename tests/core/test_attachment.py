@@ -73,6 +73,7 @@ async def test_coming_and_going_is_noted_in_the_timeline_where_nobody_is_shown_i
     ]
     assert people.heard == []
     assert people.read == []
+    assert {event.visibility for event in await kit.store.list_events("r")} == {"internal"}
 
 
 async def test_coming_and_going_runs_hooks_and_is_told(kit: RoomKit, join: Any, make_probe: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.core.observers import observe
-from roomkit_sim.models import FrameworkEvent, HookTrigger, RoomContext, RoomEvent
+from roomkit_sim.models import FrameworkEvent, HookResult, HookTrigger, RoomContext, RoomEvent
 
 
 async def test_handlers_of_one_type_and_of_all_types_are_called() -> None:
@@ -128,6 +128,32 @@ async def test_a_failed_background_task_reaches_error_handlers_observers_and_hoo
         await kit.background.drain()
     expected = {"where": "greeting", "message": "nobody awaits me", "exception": "LookupError"}
     assert [event.data for event in handled] == [event.data for event in observed] == [expected]
+
+
+async def test_background_work_begun_inside_a_room_that_fails_later_still_runs_the_error_hooks(
+    kit: RoomKit, say: Any, pause: Any
+) -> None:
+    go = asyncio.Event()
+    seen: list[str] = []
+
+    async def fail() -> None:
+        await go.wait()
+        await kit.report_error("late work", LookupError("broken"), room_id="r")
+
+    @kit.hook(HookTrigger.BEFORE_BROADCAST)
+    async def begin(event: RoomEvent, context: RoomContext) -> HookResult:
+        kit.background.spawn(fail(), name="late work")
+        return HookResult.allow()
+
+    @kit.hook(HookTrigger.ON_ERROR)
+    async def note(event: RoomEvent, context: RoomContext) -> None:
+        seen.append(event.metadata["where"])
+
+    await say("hello")
+    assert seen == []
+    go.set()
+    await kit.background.drain()
+    assert seen == ["late work"]
 
 
 async def test_an_error_of_a_room_runs_its_error_hooks_with_the_room_as_it_is(kit: RoomKit, people: Any) -> None:
