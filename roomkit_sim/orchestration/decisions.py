@@ -5,6 +5,7 @@ Functions of what is known; nothing is changed here.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ __all__ = [
     "Surroundings",
     "decide_handoff",
     "in_human_hands",
+    "readable",
     "resolve_target",
 ]
 
@@ -111,8 +113,7 @@ def in_human_hands(state: ConversationState) -> bool:
 
 def resolve_target(arguments: Mapping[str, Any], aliases: Mapping[str, str]) -> str:
     """The id that a tool call's ``target`` means; empty when it is missing."""
-    raw = arguments.get("target")
-    text = raw.strip() if isinstance(raw, str) else ""
+    text = _text(arguments.get("target"))
     return aliases.get(text, text)
 
 
@@ -142,8 +143,13 @@ def decide_handoff(
     return _accepted(request, state, around)
 
 
+def readable(text: str) -> str:
+    """The text without what no encoding or provider takes: lone surrogates, and control characters but line breaks."""
+    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
+
+
 def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    return readable(value).strip() if isinstance(value, str) else ""
 
 
 def _accepted(request: _Request, state: ConversationState, around: Surroundings) -> Accepted:

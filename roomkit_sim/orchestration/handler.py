@@ -21,6 +21,7 @@ from roomkit_sim.orchestration.decisions import (
     Surroundings,
     decide_handoff,
     in_human_hands,
+    readable,
 )
 from roomkit_sim.orchestration.graph import StageGraph
 from roomkit_sim.orchestration.models import HandoffResult
@@ -144,7 +145,9 @@ class HandoffHandler:
 
         This is one step under the room's lock.
         """
-        await self._emit(room_id, "handoff_requested", from_agent=calling_agent_id, target=arguments.get("target"))
+        target = arguments.get("target")
+        target = readable(target) if isinstance(target, str) else target
+        await self._emit(room_id, "handoff_requested", from_agent=calling_agent_id, target=target)
         async with self._kit.lock_manager.locked(room_id):
             before = await self.ensure_state(room_id)
             bindings = await self._kit.store.list_bindings(room_id)

@@ -13,6 +13,7 @@ from roomkit_sim.orchestration.decisions import (
     Refused,
     Surroundings,
     decide_handoff,
+    readable,
     resolve_target,
 )
 from roomkit_sim.orchestration.graph import PipelineStage, StageGraph
@@ -192,6 +193,10 @@ def test_explicit_transitions_bind_without_a_pipeline() -> None:
 )
 def test_targets_are_resolved_once_and_exactly(raw: Any, resolved: str) -> None:
     assert resolve_target({"target": raw}, AROUND.aliases) == resolved
+
+
+def test_text_without_lone_surrogates_and_controls_keeps_everything_else() -> None:
+    assert readable("a\x00b\ud83d\n\tprix 5\u00a0\u20ac \U0001f600") == "ab\n\tprix 5\u00a0\u20ac \U0001f600"
 
 
 def test_an_alias_of_an_alias_is_not_followed() -> None:

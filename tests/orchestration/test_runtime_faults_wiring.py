@@ -369,3 +369,20 @@ async def test_the_applications_tool_handler_keeps_its_shape_beside_the_handoff_
     await desk.settle()
     assert desk.provider.tool_results == [(session.id, "c1", '{"sunny": true}')]
     assert seen == [(session.id, "weather", {"city": "Rome"}) if with_session else ("weather", {"city": "Rome"})]
+
+
+async def test_words_that_no_encoding_can_carry_do_not_break_a_handoff(voice_desk: Build) -> None:
+    desk = await voice_desk(greet_on_handoff=True)
+    session = await desk.call()
+    told = await desk.tool_call(session, "advisor", summary="half \ud83d a sign", reason="\x00\udfff")
+    assert told.get("accepted"), told
+    [(_, cue, _)] = desk.provider.injected_texts
+    assert "[Summary from triage: half  a sign]" in cue
+    assert (await desk.timeline())[-1].content.body == "[Handoff: triage -> advisor] "
+
+
+async def test_a_target_that_no_encoding_can_carry_is_refused_like_any_unknown_one(voice_desk: Build) -> None:
+    desk = await voice_desk()
+    told = await desk.tool_call(await desk.call(), "nobo\ud800dy")
+    assert "'nobody' not found in room" in told["reason"]
+    assert desk.observed.of("handoff_requested")[0]["target"] == "nobody"
