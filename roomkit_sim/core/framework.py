@@ -384,8 +384,14 @@ class RoomKit:
         if aftermath is not None:
             aftermath.error_notices.append(notice)
             return
-        context = await self._timeline.context(room_id)
-        await self.hook_engine.run_async_hooks(room_id, HookTrigger.ON_ERROR, notice, context)
+        if self.lock_manager.is_held(room_id):
+            self.background.spawn(self._run_error_hooks(notice), name=f"error hooks of room {room_id}")
+            return
+        await self._run_error_hooks(notice)
+
+    async def _run_error_hooks(self, notice: RoomEvent) -> None:
+        context = await self._timeline.context(notice.room_id)
+        await self.hook_engine.run_async_hooks(notice.room_id, HookTrigger.ON_ERROR, notice, context)
 
     async def _report_hook_failure(self, trigger: HookTrigger, failure: HookFailure) -> None:
         where = f"hook {failure.hook} ({trigger})"

@@ -46,6 +46,10 @@ class RoomLockManager(ABC):
     def locked(self, room_id: str) -> AbstractAsyncContextManager[None]:
         """Hold the lock of a room."""
 
+    def is_held(self, room_id: str) -> bool:
+        """Whether the current task holds a room. Where that cannot be told, observers may run while it is held."""
+        return False
+
 
 class InMemoryLockManager(RoomLockManager):
     """Locks for one process.
@@ -59,11 +63,14 @@ class InMemoryLockManager(RoomLockManager):
         self._users: dict[str, int] = {}
         self._max_locks = max_locks
 
+    def is_held(self, room_id: str) -> bool:
+        """Whether the current task, or one that it was started by and that awaits it, holds a room."""
+        return any(grant.live and grant.manager is self and grant.room_id == room_id for grant in _held.get())
+
     @asynccontextmanager
     async def locked(self, room_id: str) -> AsyncIterator[None]:
         """Hold the lock of a room; entering again while holding it does nothing."""
-        held = _held.get()
-        if any(grant.live and grant.manager is self and grant.room_id == room_id for grant in held):
+        if self.is_held(room_id):
             yield
             return
         lock = self._lock_of(room_id)
@@ -72,7 +79,7 @@ class InMemoryLockManager(RoomLockManager):
             async with lock:
                 # A task that inherited the grant and outlives this block must find it dead, not merely absent here.
                 grant = _Grant(self, room_id)
-                token = _held.set((*held, grant))
+                token = _held.set((*_held.get(), grant))
                 try:
                     yield
                 finally:

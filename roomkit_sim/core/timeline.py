@@ -101,11 +101,17 @@ class Timeline:
         return stored
 
     async def settle(self, aftermath: Aftermath) -> None:
-        """Tell the observers what happened; where the room is held by somebody around this, that one does it later."""
-        holder = open_aftermath(self._kit, aftermath.room_id)
+        """Tell the observers what happened, but never while the room is held by somebody around this."""
+        room_id = aftermath.room_id
+        holder = open_aftermath(self._kit, room_id)
         if holder is not None:
             holder.absorb(aftermath)
-            return
+        elif self._kit.lock_manager.is_held(room_id):
+            self._kit.background.spawn(self._tell(aftermath), name=f"observers of room {room_id}")
+        else:
+            await self._tell(aftermath)
+
+    async def _tell(self, aftermath: Aftermath) -> None:
         room_id = aftermath.room_id
         context = await self.context(room_id)
         for notice in aftermath.error_notices:

@@ -68,6 +68,16 @@ async def test_the_holder_enters_its_room_again(locks: InMemoryLockManager) -> N
     assert inside
 
 
+async def test_it_can_be_told_who_holds_a_room(locks: InMemoryLockManager) -> None:
+    assert not locks.is_held("r")
+    async with locks.locked("r"):
+        assert locks.is_held("r")
+        assert not locks.is_held("other")
+        with holding_no_locks():
+            assert not locks.is_held("r")
+    assert not locks.is_held("r")
+
+
 async def test_leaving_the_inner_block_keeps_the_room(locks: InMemoryLockManager) -> None:
     entered: list[str] = []
 

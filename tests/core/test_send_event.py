@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -87,6 +88,31 @@ async def test_observers_may_post_themselves(kit: RoomKit, people: Any, said: An
 
     await kit.send_event("r", "people", HELLO)
     assert await said() == ["hello", "seen"]
+
+
+async def test_observers_of_what_is_posted_by_the_holder_of_a_room_do_not_keep_him_in_it(
+    kit: RoomKit, people: Any
+) -> None:
+    release = asyncio.Event()
+    seen: list[str] = []
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST)
+    async def wait(event: RoomEvent, context: RoomContext) -> None:
+        await release.wait()
+        seen.append("broadcast")
+
+    @kit.hook(HookTrigger.ON_ERROR)
+    async def wait_too(event: RoomEvent, context: RoomContext) -> None:
+        await release.wait()
+        seen.append("error")
+
+    async with asyncio.timeout(5), kit.lock_manager.locked("r"):
+        await kit.send_event("r", "people", HELLO)
+        await kit.report_error("somewhere", LookupError("broken"), room_id="r")
+    assert seen == []
+    release.set()
+    await kit.background.drain()
+    assert seen == ["broadcast", "error"]
 
 
 async def test_a_channel_outside_the_room_cannot_post(kit: RoomKit, make_probe: Any, said: Any) -> None:

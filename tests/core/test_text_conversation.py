@@ -10,8 +10,8 @@ import pytest
 from roomkit_sim.channels.ai import AIChannel
 from roomkit_sim.channels.websocket import WebSocketChannel
 from roomkit_sim.core.framework import RoomKit
-from roomkit_sim.models import EventType, FrameworkEvent, InboundMessage, InboundResult, TextContent
-from roomkit_sim.orchestration.router import ConversationRouter
+from roomkit_sim.models import EventType, FrameworkEvent, HookTrigger, InboundMessage, InboundResult, TextContent
+from roomkit_sim.orchestration.router import ConversationRouter, RoutingConditions, RoutingRule
 from roomkit_sim.orchestration.state import ConversationState, set_conversation_state
 from roomkit_sim.providers.ai.base import AIContext, AIResponse, AITool, AIToolCall
 from roomkit_sim.providers.ai.mock import MockAIProvider
@@ -121,6 +121,37 @@ async def test_of_two_agents_only_the_one_that_the_router_names_answers() -> Non
     providers = MockAIProvider(["I am A"]), MockAIProvider(["I am B"])
     chat = Chat(AIChannel("a", providers[0]), AIChannel("b", providers[1]))
     ConversationRouter(default_agent_id="a").register(chat.kit)
+    await chat.open()
+    await chat.write("hello")
+    assert chat.browser.shown == ["I am A"]
+    assert (len(providers[0].calls), len(providers[1].calls)) == (1, 0)
+
+
+def fail(event: Any, context: Any, state: Any) -> bool:
+    raise LookupError("buggy rule")
+
+
+async def test_a_routing_rule_that_fails_makes_the_default_agent_answer_and_never_all_of_them() -> None:
+    providers = MockAIProvider(["I am A"]), MockAIProvider(["I am B"])
+    chat = Chat(AIChannel("a", providers[0]), AIChannel("b", providers[1]))
+    rule = RoutingRule(agent_id="b", conditions=RoutingConditions(custom=fail))
+    ConversationRouter(rules=[rule], default_agent_id="a").register(chat.kit)
+    await chat.open()
+    await chat.write("hello")
+    assert chat.browser.shown == ["I am A"]
+    assert (len(providers[0].calls), len(providers[1].calls)) == (1, 0)
+    assert chat.errors != []
+
+
+async def test_a_router_that_takes_too_long_makes_the_default_agent_answer() -> None:
+    providers = MockAIProvider(["I am A"]), MockAIProvider(["I am B"])
+    chat = Chat(AIChannel("a", providers[0]), AIChannel("b", providers[1]))
+    router = ConversationRouter(default_agent_id="a")
+
+    @chat.kit.hook(HookTrigger.BEFORE_BROADCAST, timeout=0.01, on_failure=router.fail_closed)
+    async def slow(event: Any, context: Any) -> Any:
+        await asyncio.Event().wait()
+
     await chat.open()
     await chat.write("hello")
     assert chat.browser.shown == ["I am A"]
