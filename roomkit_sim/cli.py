@@ -80,11 +80,18 @@ def speech(
 
 
 @app.command()
-def explain(code: Annotated[str, typer.Argument(help="The code of a finding, such as INV004.")]) -> None:
+def explain(
+    code: Annotated[str, typer.Argument(help="The code of a finding, such as INV004.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All codes, as Markdown.")] = False,
+) -> None:
     """Say what a finding means, what usually causes it, and what to do."""
     from roomkit_sim.sim.checks.codes import CODES
+    from roomkit_sim.sim.report.markdown import codes_markdown
     from roomkit_sim.sim.scenario.strict import nearest
 
+    if every:
+        typer.echo(codes_markdown(), nl=False)
+        return
     known = CODES.get(code.upper())
     if known is None:
         raise typer.BadParameter(f"no finding has the code {code!r}: {nearest(code.upper(), CODES)}")

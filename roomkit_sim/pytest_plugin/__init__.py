@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from roomkit_sim.pytest_plugin.session import SimulationSession
-    from roomkit_sim.pytest_plugin.simulate import Simulate
+    from roomkit_sim.pytest_plugin.simulating import Simulate
 
 SCENARIO_SUFFIX = ".scenario.yaml"
 WORKER_STAGING = "roomkit_sim_staging"
@@ -46,7 +46,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the virtual loop for tests that ask for it."""
-    config.addinivalue_line("markers", "sim(seed=0): run this async test in a simulated world; its loop is virtual")
+    config.addinivalue_line(
+        "markers", "sim(seed=0, budget_ms=3600000): run this async test in a simulated world, in virtual time"
+    )
     if config.pluginmanager.hasplugin("asyncio"):
         from roomkit_sim.pytest_plugin import virtual_loop
 
@@ -110,6 +112,6 @@ def simulation_session(config: pytest.Config) -> SimulationSession:
 @pytest.fixture
 def simulate(request: pytest.FixtureRequest) -> Simulate:
     """Plays scenarios from Python; what is found in their calls fails the test."""
-    from roomkit_sim.pytest_plugin.simulate import Simulate
+    from roomkit_sim.pytest_plugin.simulating import Simulate
 
     return Simulate(simulation_session(request.config), request.node)

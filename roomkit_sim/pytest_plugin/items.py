@@ -28,7 +28,8 @@ class ScenarioFile(pytest.File):
         path = shown(self.path, self.config)
         for source in load(self.path):
             for plan in plans(source, session.seeds(self.path), path):
-                yield ScenarioItem.from_parent(self, name=plan.id, plan=plan)
+                # As a string: pytest 9.2 takes ids apart at their brackets, and --lf compares the parts.
+                yield ScenarioItem.from_parent(self, name=plan.id, plan=plan, nodeid=f"{self.nodeid}::{plan.id}")
 
     # As narrow as the method of pytest.Collector, which is narrower than that of pytest.Node.
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from roomkit_sim.sim.world.world import World
 
 SCENARIOS_FOLDER = "scenarios"
+DEFAULT_BUDGET_MS = 3_600_000
 _world: pytest.StashKey[World] = pytest.StashKey()
 _running: list[World] = []
 """The world of the test that is being set up or run; tests of one process run one after the other."""
@@ -41,7 +42,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     from roomkit_sim.sim.world.world import World
 
     marker = item.get_closest_marker("sim")
-    item.stash[_world] = World(seed=int(marker.kwargs.get("seed", 0)) if marker else 0)
+    settings = marker.kwargs if marker is not None else {}
+    budget_ms = int(settings.get("budget_ms", DEFAULT_BUDGET_MS))
+    item.stash[_world] = World(seed=int(settings.get("seed", 0)), budget_ns=budget_ms * 1_000_000)
     _running.append(item.stash[_world])
     try:
         return (yield)

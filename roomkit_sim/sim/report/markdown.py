@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.report.rows import Row
 from roomkit_sim.sim.report.staging import Collected
 from roomkit_sim.sim.report.terminal import milliseconds, verdict_line
 from roomkit_sim.sim.report.totals import ScenarioTotals, Totals, quantile
 from roomkit_sim.sim.trace.events import Json
 
-__all__ = ["summary_markdown"]
+__all__ = ["codes_markdown", "summary_markdown"]
+
+
+_CODES_HEAD = """\
+# Findings
+
+Every finding has a code. `INVALID` codes fail a call too, and say that it proves nothing: a precondition did not hold.
+A scenario can allow a code with a reason, `expect: {waive: {INV002: "known, see ticket 12"}}`; a waiver that is not
+needed any more is a finding itself. This page is made by `roomkit-sim explain --all`."""
 
 
 def summary_markdown(totals: Totals, collected: Collected, info: dict[str, Json]) -> str:
@@ -57,3 +66,11 @@ def _scenario(scenario: ScenarioTotals) -> str:
 def _cell(value: Json) -> str:
     """Text that keeps a table's row in one line and one cell."""
     return str(value).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def codes_markdown() -> str:
+    """The page of all finding codes, docs/findings.md."""
+    lines = [_CODES_HEAD]
+    for code, known in CODES.items():
+        lines += ["", f"## {code}: {known.title}", "", f"**Cause.** {known.cause}", "", f"**Cure.** {known.cure}"]
+    return "\n".join(lines) + "\n"

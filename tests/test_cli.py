@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from roomkit_sim.cli import app
+from tests.sim.runner.finance_line import ROOT, SCENARIOS
+
+TRIAGE = "scenarios/finance/triage.scenario.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def call(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+def test_run_plays_scenarios_and_says_where_the_report_is(tmp_path: Path) -> None:
+    code, text = call("run", TRIAGE, "--seeds", "2x", "--output", tmp_path / "report")
+    assert code == 0
+    assert "[2/2] investment-caller-reaches-advisor[gemini-live-s1]" in text
+    assert "2 of 2 calls passed" in text
+    assert (tmp_path / "report" / "handoffs.csv").is_file()
+
+
+def test_failed_scenario_is_exit_code_1_with_its_findings(tmp_path: Path) -> None:
+    text = (ROOT / TRIAGE).read_text().replace("ear_ms: 2500", "ear_ms: 10")
+    (tmp_path / "audio").symlink_to(SCENARIOS / "audio")
+    (tmp_path / "slow.scenario.yaml").write_text(text)
+    code, said = call("run", tmp_path, "--output", tmp_path / "report")
+    assert code == 1
+    assert "LAT001" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nowhere"], "there is no such file or folder"),
+        (["run", "docs"], "no *.scenario.yaml"),
+        (["run", TRIAGE, "--seeds", "few"], "expected a seed"),
+        (["show", "nowhere"], "pytest scenarios/"),
+        (["run", TRIAGE, "--artifacts", "some"], "retain-on-failure"),
+        (["explain", "INV0"], "did you mean"),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_says_what_to_do(arguments: list[str], message: str) -> None:
+    code, text = call(*arguments)
+    assert code == 2
+    assert message in text
+
+
+def test_show_prints_the_waterfall_of_a_report(tmp_path: Path) -> None:
+    call("run", TRIAGE, "--output", tmp_path / "report")
+    code, text = call("show", tmp_path / "report")
+    assert code == 0
+    assert "reconnect" in text
+
+
+def test_explain_gives_cause_and_cure() -> None:
+    code, text = call("explain", "inv004")
+    assert code == 0
+    assert "cause" in text
+    assert "cure" in text
+
+
+def test_speech_that_is_committed_is_not_spoken_again() -> None:
+    assert call("speech", "scenarios") == (0, "0 new files\n")
