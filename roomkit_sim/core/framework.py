@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-import logging
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from roomkit_sim.channels.base import Channel
-from roomkit_sim.core import observers
-from roomkit_sim.core.aftermath import Aftermath, open_aftermath
+from roomkit_sim.core.aftermath import Aftermath
 from roomkit_sim.core.attachment import Attachment
 from roomkit_sim.core.clock import now
 from roomkit_sim.core.event_router import EventRouter
-from roomkit_sim.core.hooks import FailureDecision, HookEngine, HookFailure, HookRegistration
+from roomkit_sim.core.hooks import FailureDecision, HookEngine, HookRegistration
 from roomkit_sim.core.ids import new_id
 from roomkit_sim.core.inbound import InboundPath
 from roomkit_sim.core.inbound_router import DefaultInboundRoomRouter, InboundRoomRouter
 from roomkit_sim.core.locks import InMemoryLockManager, RoomLockManager
+from roomkit_sim.core.reports import Reports, system_event
 from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.core.timeline import Timeline
 from roomkit_sim.errors import (
@@ -50,7 +48,6 @@ from roomkit_sim.store.memory import InMemoryStore
 
 __all__ = ["ChannelNotFoundError", "ChannelNotRegisteredError", "RoomKit", "RoomNotFoundError"]
 
-_log = logging.getLogger(__name__)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -81,9 +78,9 @@ class RoomKit:
         self.store = store or InMemoryStore()
         self.lock_manager = lock_manager or InMemoryLockManager()
         self.channels: dict[str, Channel] = {}
-        self.hook_engine = HookEngine(self._report_hook_failure)
+        self._reports = Reports(self)
+        self.hook_engine = HookEngine(self._reports.hook_failed)
         self.background = BackgroundTasks(self.report_error)
-        self._handlers: dict[str, list[Callable[[FrameworkEvent], Any]]] = {}
         self._timeline = Timeline(self, self.store, self.hook_engine, EventRouter(self.channels), max_chain_depth)
         self._attachment = Attachment(self, self._timeline)
         self._inbound = InboundPath(
@@ -130,7 +127,7 @@ class RoomKit:
             if await self.store.get_room(room.id) is not None:
                 raise RoomError(f"room {room_id!r} exists already: use get_room(), or choose another id")
             await self.store.create_room(room)
-        event = self._system_event(room.id, "Room created")
+        event = system_event(room.id, "Room created")
         await self.hook_engine.run_async_hooks(room.id, HookTrigger.ON_ROOM_CREATED, event, RoomContext(room=room))
         await self.emit_framework_event("room_created", room_id=room.id)
         return room
@@ -155,7 +152,7 @@ class RoomKit:
             closed = room.model_copy(update={"status": RoomStatus.CLOSED, "closed_at": now(), "updated_at": now()})
             await self.store.update_room(closed)
             context = await self._timeline.context(room_id)
-        event = self._system_event(room_id, "Room closed")
+        event = system_event(room_id, "Room closed")
         await self.hook_engine.run_async_hooks(room_id, HookTrigger.ON_ROOM_CLOSED, event, context)
         await self.emit_framework_event("room_closed", room_id=room_id)
         self.hook_engine.forget_room(room_id)
@@ -341,7 +338,7 @@ class RoomKit:
         """Register a handler of framework events; ``"*"`` is all of them."""
 
         def register(function: Function) -> Function:
-            self._handlers.setdefault(event_type, []).append(function)
+            self._reports.add_handler(event_type, function)
             return function
 
         return register
@@ -356,17 +353,11 @@ class RoomKit:
         data: dict[str, Any] | None = None,
     ) -> None:
         """Tell observers and handlers what the framework did. A handler that fails stops nobody and is reported."""
-        event = FrameworkEvent(
-            type=event_type, room_id=room_id, channel_id=channel_id, session_id=session_id, data=dict(data or {})
+        await self._reports.emit(
+            FrameworkEvent(
+                type=event_type, room_id=room_id, channel_id=channel_id, session_id=session_id, data=dict(data or {})
+            )
         )
-        observers.notify(event)
-        for handler in (*self._handlers.get(event_type, ()), *self._handlers.get("*", ())):
-            try:
-                result = handler(event)
-                if inspect.isawaitable(result):
-                    await result
-            except Exception as error:
-                await self._report_handler_failure(event, error)
 
     async def report_error(
         self, where: str, error: BaseException, *, room_id: str | None = None, channel_id: str | None = None
@@ -375,56 +366,4 @@ class RoomKit:
 
         Where the room is held, the hooks run when it has been given up: a slow one must not keep others waiting.
         """
-        event = _error_event(where, error, room_id, channel_id)
-        await self.emit_framework_event("error", room_id=room_id, channel_id=channel_id, data=event.data)
-        if room_id is None or await self.store.get_room(room_id) is None:
-            return
-        notice = self._system_event(room_id, f"{where} failed", metadata=event.data)
-        aftermath = open_aftermath(self, room_id)
-        if aftermath is not None:
-            aftermath.error_notices.append(notice)
-            return
-        if self.lock_manager.is_held(room_id):
-            self.background.spawn(self._run_error_hooks(notice), name=f"error hooks of room {room_id}")
-            return
-        await self._run_error_hooks(notice)
-
-    async def _run_error_hooks(self, notice: RoomEvent) -> None:
-        context = await self._timeline.context(notice.room_id)
-        await self.hook_engine.run_async_hooks(notice.room_id, HookTrigger.ON_ERROR, notice, context)
-
-    async def _report_hook_failure(self, trigger: HookTrigger, failure: HookFailure) -> None:
-        where = f"hook {failure.hook} ({trigger})"
-        if trigger is not HookTrigger.ON_ERROR:
-            await self.report_error(where, failure.error, room_id=failure.room_id)
-            return
-        event = _error_event(where, failure.error, failure.room_id, None)
-        await self.emit_framework_event("error", room_id=failure.room_id, data=event.data)
-
-    async def _report_handler_failure(self, event: FrameworkEvent, error: Exception) -> None:
-        """Tell the handlers of errors; one of those that fails itself is shown to observers and the log only."""
-        failure = _error_event(f"handler of {event.type}", error, event.room_id, event.channel_id)
-        if event.type != "error":
-            await self.emit_framework_event(
-                "error", room_id=event.room_id, channel_id=event.channel_id, data=failure.data
-            )
-            return
-        observers.notify(failure)
-        _log.error("a handler of error events failed with %s", type(error).__name__)
-
-    def _system_event(self, room_id: str, body: str, metadata: dict[str, Any] | None = None) -> RoomEvent:
-        from roomkit_sim.models.event import SystemContent
-
-        return RoomEvent(
-            room_id=room_id,
-            type=EventType.SYSTEM,
-            source=EventSource(channel_id="system", channel_type=ChannelType.SYSTEM),
-            content=SystemContent(body=body),
-            visibility="internal",
-            metadata=metadata or {},
-        )
-
-
-def _error_event(where: str, error: BaseException, room_id: str | None, channel_id: str | None) -> FrameworkEvent:
-    data = {"where": where, "message": str(error) or type(error).__name__, "exception": type(error).__name__}
-    return FrameworkEvent(type="error", room_id=room_id, channel_id=channel_id, data=data)
+        await self._reports.error(where, error, room_id, channel_id)

@@ -1,0 +1,106 @@
+"""What the framework tells about itself: its events, and the failures that nobody awaits."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from roomkit_sim.core import observers
+from roomkit_sim.core.aftermath import open_aftermath
+from roomkit_sim.core.hooks import HookFailure
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import ChannelType, EventType, HookTrigger
+from roomkit_sim.models.event import EventSource, RoomEvent, SystemContent
+from roomkit_sim.models.framework_event import FrameworkEvent
+
+if TYPE_CHECKING:
+    from roomkit_sim.core.framework import RoomKit
+
+__all__ = ["Reports", "system_event"]
+
+_log = logging.getLogger(__name__)
+
+
+class Reports:
+    """Brings framework events to observers and handlers, and errors to the ON_ERROR hooks of their room.
+
+    Args:
+        kit: The kit that reports.
+    """
+
+    def __init__(self, kit: RoomKit) -> None:
+        self._kit = kit
+        self._handlers: dict[str, list[Callable[[FrameworkEvent], Any]]] = {}
+
+    def add_handler(self, event_type: str, handler: Callable[[FrameworkEvent], Any]) -> None:
+        """Call ``handler`` with the events of a type; ``"*"`` is all of them."""
+        self._handlers.setdefault(event_type, []).append(handler)
+
+    async def emit(self, event: FrameworkEvent) -> None:
+        """Tell observers, then handlers. A handler that fails stops nobody and is reported."""
+        observers.notify(event)
+        for handler in (*self._handlers.get(event.type, ()), *self._handlers.get("*", ())):
+            try:
+                result = handler(event)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                await self._handler_failed(event, error)
+
+    async def error(self, where: str, error: BaseException, room_id: str | None, channel_id: str | None) -> None:
+        """Tell of an error now, and run the ON_ERROR hooks of its room as soon as nobody around this holds it."""
+        event = _error_event(where, error, room_id, channel_id)
+        await self.emit(event)
+        if room_id is None or await self._kit.store.get_room(room_id) is None:
+            return
+        notice = system_event(room_id, f"{where} failed", metadata=event.data)
+        aftermath = open_aftermath(self._kit, room_id)
+        if aftermath is not None:
+            aftermath.error_notices.append(notice)
+        elif self._kit.lock_manager.is_held(room_id):
+            self._kit.background.spawn(self._run_error_hooks(notice), name=f"error hooks of room {room_id}")
+        else:
+            await self._run_error_hooks(notice)
+
+    async def hook_failed(self, trigger: HookTrigger, failure: HookFailure) -> None:
+        """Tell of a hook that failed; the failure of an ON_ERROR hook does not run the ON_ERROR hooks again."""
+        where = f"hook {failure.hook} ({trigger})"
+        if trigger is HookTrigger.ON_ERROR:
+            await self.emit(_error_event(where, failure.error, failure.room_id, None))
+        else:
+            await self.error(where, failure.error, failure.room_id, None)
+
+    async def _run_error_hooks(self, notice: RoomEvent) -> None:
+        room = await self._kit.store.get_room(notice.room_id)
+        if room is None:
+            return
+        context = RoomContext(room=room, bindings=await self._kit.store.list_bindings(room.id))
+        await self._kit.hook_engine.run_async_hooks(room.id, HookTrigger.ON_ERROR, notice, context)
+
+    async def _handler_failed(self, event: FrameworkEvent, error: Exception) -> None:
+        """Tell the handlers of errors; one of those that fails itself is shown to observers and the log only."""
+        failure = _error_event(f"handler of {event.type}", error, event.room_id, event.channel_id)
+        if event.type != "error":
+            await self.emit(failure)
+            return
+        observers.notify(failure)
+        _log.error("a handler of error events failed with %s", type(error).__name__)
+
+
+def system_event(room_id: str, body: str, metadata: dict[str, Any] | None = None) -> RoomEvent:
+    """A notice of the framework, for hooks; it enters no timeline."""
+    return RoomEvent(
+        room_id=room_id,
+        type=EventType.SYSTEM,
+        source=EventSource(channel_id="system", channel_type=ChannelType.SYSTEM),
+        content=SystemContent(body=body),
+        visibility="internal",
+        metadata=metadata or {},
+    )
+
+
+def _error_event(where: str, error: BaseException, room_id: str | None, channel_id: str | None) -> FrameworkEvent:
+    data = {"where": where, "message": str(error) or type(error).__name__, "exception": type(error).__name__}
+    return FrameworkEvent(type="error", room_id=room_id, channel_id=channel_id, data=data)
