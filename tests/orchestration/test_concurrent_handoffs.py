@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from roomkit_sim.errors import ProviderError
 from roomkit_sim.orchestration.graph import PipelineStage
 
 Build = Callable[..., Any]
@@ -132,3 +133,44 @@ async def test_handoffs_in_different_rooms_do_not_wait_for_each_other(voice_desk
         other = asyncio.create_task(desk.handle("triage", "advisor", room_id="call-2"))
         await other
     assert (await desk.state("call-2")).active_agent_id == "advisor"
+
+
+async def test_a_switch_under_way_in_one_room_holds_up_no_other_room(voice_desk: Build) -> None:
+    desk = await voice_desk()
+    await desk.kit.create_room("call-2")
+    await desk.kit.attach_channel("call-2", "voice")
+    first, second = await desk.call(), await desk.call("call-2")
+    reconfigure, gate = desk.provider.reconfigure, asyncio.Event()
+
+    async def slow_for_the_first(session: Any, **config: Any) -> None:
+        if session is first:
+            await gate.wait()
+        await reconfigure(session, **config)
+
+    desk.provider.reconfigure = slow_for_the_first
+    waiting = asyncio.create_task(desk.handle("triage", "advisor"))
+    await desk.settle()
+    await desk.handle("triage", "advisor", room_id="call-2")
+    assert [desk.config(session)[1] for session in (first, second)] == ["Voice of triage", "Voice of advisor"]
+    gate.set()
+    await waiting
+
+
+async def test_a_failed_switch_does_not_take_back_what_came_after_it(voice_desk: Build) -> None:
+    failing = [ProviderError("line down")] * 2
+    desk = await voice_desk(
+        stages=FORK, fail=lambda method: failing.pop() if method == "reconfigure" and failing else None
+    )
+    session = await desk.call()
+    later: list[Any] = []
+
+    async def hand_on(event: Any) -> None:
+        if event.data["step"] == "failed":
+            later.append(await desk.handler.accept("call-1", "advisor", {"target": "closer"}))
+
+    desk.kit.on("session_reconfigure")(hand_on)
+    result = await desk.handle("triage", "advisor")
+    assert not result.accepted
+    assert (await desk.state()).active_agent_id == "closer"
+    await desk.handler.complete(later[0])
+    assert desk.config(session)[1] == "Voice of closer"

@@ -270,3 +270,10 @@ async def test_a_router_is_not_half_installed() -> None:
         ConversationRouter().install(kit, [fresh, wired])
     assert fresh.extra_tools == []
     assert kit.hook_engine.hooks_for("r", HookTrigger.BEFORE_BROADCAST) == []
+
+
+async def test_a_router_is_not_half_installed_on_an_agent_given_twice() -> None:
+    agent = Agent("a")
+    with pytest.raises(ConfigurationError, match="'a'"):
+        ConversationRouter().install(RoomKit(), [agent, agent])
+    assert agent.extra_tools == []
