@@ -181,6 +181,26 @@ async def test_a_slow_broadcast_is_not_cut_off_by_the_timeout_of_waiting(make_pr
     assert desk.heard == ["hello"]
 
 
+async def test_a_store_that_fails_is_an_error_of_the_caller_and_leaves_the_room_free(make_probe: Any) -> None:
+    class FailingOnce(InMemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.failures = [LookupError("disk full")]
+
+        async def add_event_auto_index(self, room_id: str, event: RoomEvent) -> RoomEvent:
+            if event.source.participant_id is not None and self.failures:
+                raise self.failures.pop()
+            return await super().add_event_auto_index(room_id, event)
+
+    kit = RoomKit(store=FailingOnce(), process_timeout=0.01)
+    await kit.create_room("r")
+    kit.register_channel(make_probe("people"))
+    await kit.attach_channel("r", "people")
+    with pytest.raises(LookupError):
+        await kit.process_inbound(message("one"), room_id="r")
+    assert not (await kit.process_inbound(message("two"), room_id="r")).blocked
+
+
 async def test_an_observer_that_does_not_end_keeps_no_message_waiting(kit: RoomKit, say: Any, pause: Any) -> None:
     release = asyncio.Event()
 
