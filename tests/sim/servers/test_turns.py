@@ -489,6 +489,28 @@ def test_a_model_that_may_not_be_interrupted_finishes_and_then_answers(make_stag
     assert client.pcm() == b"".join(whole), "one voice at a time"
 
 
+def test_a_text_turn_stops_what_may_not_be_interrupted_by_speech_and_is_answered_instead(make_stage: MakeStage) -> None:
+    stage = make_stage(
+        {"on": "connected", "says": LONG * 2},
+        {"hears": "ask", "says": "Certainly."},
+        {"on": "asked_to_speak", "says": "Yes?"},
+    )
+
+    async def main() -> Client:
+        client = await stage.open(realtimeInputConfig={"activity_handling": "NO_INTERRUPTION"})
+        await client.until("serverContent", "modelTurn")
+        await client.say("ask")
+        await client.text(("user", "Stop."))
+        await client.turn(2)
+        await asyncio.sleep(5)
+        return client
+
+    client = stage.run(main)
+    assert client.of("serverContent", "interrupted") == [True]
+    assert client.words().endswith("Yes?")
+    assert len(client.of("serverContent", "turnComplete")) == 2
+
+
 def test_a_turn_that_began_while_the_caller_was_speaking_yields_to_what_was_said(make_stage: MakeStage) -> None:
     stage = make_stage({"on": "asked_to_speak", "says": LONG}, {"hears": "ask", "says": "Certainly."})
 

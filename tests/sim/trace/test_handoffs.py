@@ -196,6 +196,19 @@ def test_two_handoffs_have_a_part_of_the_trace_each(story: Begin) -> None:
     assert first.until_seq == second.seq
 
 
+def test_a_handoff_that_got_stuck_takes_no_stage_from_the_next_one(story: Begin) -> None:
+    stuck = (
+        story()
+        .said("ask", 100, 1000)
+        .at(2000, "server.tool_call", conn=1, name="handoff_conversation", args={"target": "agent-advisor"})
+        .at(2020, "runtime.handoff_decided", accepted=True, from_="agent-triage", to="agent-advisor")
+    )
+    first, second = handoffs(stuck.handoff(4000).record())
+    assert set(first.stages) == {"H0", "H1", "H2", "H3", "H5"}, "and the old agent went on talking"
+    assert not first.completed
+    assert second.completed
+
+
 def test_a_refusal_does_not_end_the_handoff_before_it(story: Begin) -> None:
     told = (
         story()

@@ -452,3 +452,57 @@ def test_no_link_and_no_stall_loses_or_reorders_anything(
 
     world.run(main)
     assert received == sent
+
+
+# Ways to connect that libraries use
+
+
+def test_a_socket_that_is_connected_first_is_connected_in_the_simulated_network() -> None:
+    world = World(seed=0)
+    address = world.network.add_host("service.test")
+
+    async def main() -> tuple[str, int]:
+        loop = asyncio.get_running_loop()
+        await loop.create_server(asyncio.Protocol, "service.test", 443)
+        [(*_, found)] = await loop.getaddrinfo("service.test", 443)
+        sock = socket.socket()
+        sock.setblocking(False)
+        await loop.sock_connect(sock, found)
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=sock)
+        peer: tuple[str, int] = transport.get_extra_info("peername")
+        return peer
+
+    assert world.run(main) == (address, 443)
+
+
+def test_an_abort_is_a_reset_for_the_other_end(connect: Connect) -> None:
+    world = World(seed=0)
+
+    async def main() -> tuple[Tape, Tape]:
+        client, server = await connect(world)
+        client.transport.abort()
+        client.transport.abort()
+        await asyncio.sleep(1)
+        client.write(b"into the void")
+        return client, server
+
+    client, server = world.run(main)
+    assert client.error is None
+    assert isinstance(server.error, ConnectionResetError)
+    assert server.data == b""
+
+
+def test_nothing_more_is_sent_after_the_end_was_said(connect: Connect) -> None:
+    world = World(seed=0)
+
+    async def main() -> Tape:
+        client, server = await connect(world)
+        client.transport.writelines([b"a", b"b"])
+        client.transport.write_eof()
+        client.write(b"c")
+        await asyncio.sleep(1)
+        return server
+
+    server = world.run(main)
+    assert server.data == b"ab"
+    assert server.eof_at_ms == 0
