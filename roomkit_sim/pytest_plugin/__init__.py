@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from roomkit_sim.pytest_plugin.session import SimulationSession
     from roomkit_sim.pytest_plugin.simulating import Simulate
 
+pytest.register_assert_rewrite("roomkit_sim.testing")
+
 SCENARIO_SUFFIX = ".scenario.yaml"
 WORKER_STAGING = "roomkit_sim_staging"
 _session: pytest.StashKey[SimulationSession] = pytest.StashKey()

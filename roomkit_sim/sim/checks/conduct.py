@@ -19,15 +19,20 @@ def check_caller(subject: Subject) -> Iterator[Finding]:
     """The caller's waits came to something, and nobody hung up on the caller."""
     for event in subject.record.events:
         if event.name == "caller.wait_timeout":
-            yield _at(subject, event, "CALLER001", _in_vain(event))
+            yield _in_vain(subject, event)
         elif event.name == "caller.cut_off":
             yield _at(subject, event, "CALLER002", f"hung up on the caller at step {event.data.get('step')}")
 
 
-def _in_vain(event: TraceEvent) -> str:
+def _in_vain(subject: Subject, event: TraceEvent) -> Finding:
     data = event.data
-    whom = f" of persona {data['persona']}" if data.get("persona") else ""
-    return f"step {data.get('step')}: waited {data.get('within_ms')} ms for {data.get('for')}{whom}"
+    step, whom = data.get("step"), f" of persona {data['persona']}" if data.get("persona") else ""
+    return Finding(
+        "CALLER001",
+        f"step {step}: waited {data.get('within_ms')} ms for {data.get('for')}{whom}",
+        at_ns=event.t_ns,
+        where=subject.step_at(step) if isinstance(step, int) else subject.record.source,
+    )
 
 
 def check_hearing(subject: Subject) -> Iterator[Finding]:
@@ -41,7 +46,7 @@ def check_hearing(subject: Subject) -> Iterator[Finding]:
             "AUDIO001",
             "the provider understood other utterances than expected",
             at_ns=heard[-1].t_ns if heard else None,
-            where=subject.locate("heard"),
+            where=subject.expected_at("heard"),
             expected=", ".join(subject.expect.heard) or "(nothing)",
             actual=", ".join(names) or "(nothing)",
             evidence={"scores": [event.data.get("score") for event in heard]},

@@ -41,7 +41,7 @@ def _compare(
         code,
         f"{happened} {instead_of}, at step {index + 1} of the {part}",
         at_ns=at_ns,
-        where=subject.locate(part),
+        where=subject.expected_at(part),
         expected=" -> ".join(expected),
         actual=" -> ".join(names) or "(nothing)",
         evidence={"divergence": index},

@@ -56,6 +56,6 @@ def _unneeded(subject: Subject, code: str) -> Finding:
     return Finding(
         "INVALID006",
         f"{code} is waived, but it was not found: remove the waiver",
-        where=subject.locate("waive", code),
+        where=subject.expected_at("waive", code),
         severity=Severity.INVALID,
     )

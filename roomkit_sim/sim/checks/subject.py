@@ -11,11 +11,11 @@ from roomkit_sim.sim.trace.record import CallRecord
 __all__ = ["Locate", "Subject", "nowhere"]
 
 Locate = Callable[..., str]
-"""Gives ``file:line`` of a part of the expectation, such as ``locate("handoffs", 0, "budget")``."""
+"""Gives ``file:line`` of a part of a call, such as ``locate("expect", "handoffs", 0)``."""
 
 
 def nowhere(*part: str | int) -> str:
-    """For calls whose expectation stands in no file."""
+    """For calls that stand in no file."""
     return ""
 
 
@@ -26,9 +26,17 @@ class Subject:
     Args:
         record: The call.
         expect: The expectation.
-        locate: Where its parts stand.
+        locate: Where its parts stand in the scenario file.
     """
 
     record: CallRecord
     expect: Expectation
     locate: Locate = nowhere
+
+    def expected_at(self, *part: str | int) -> str:
+        """Where a part of the expectation stands, such as ``expected_at("handoffs", 0, "budget")``."""
+        return self.locate("expect", *part)
+
+    def step_at(self, number: int) -> str:
+        """Where a step of the caller's script stands; steps are counted from 1."""
+        return self.locate("caller", "script", number - 1)

@@ -166,7 +166,7 @@ def _known_waivers(plan: Plan) -> None:
     for index, call in enumerate(plan.scenario.calls):
         for code in call.expect.waive:
             if code not in CODES:
-                path, _, line = plan.locator(index)("waive", code).rpartition(":")
+                path, _, line = plan.locator(index)("expect", "waive", code).rpartition(":")
                 raise ScenarioError(
                     f"no finding has the code {code!r}: {nearest(code, CODES)}", path=path or None, line=int(line)
                 )

@@ -56,12 +56,12 @@ class Plan:
         return f"{slug[: MAX_SLUG // 2]}-{digest}-{slug[-MAX_SLUG // 2 :]}"
 
     def locator(self, call: int) -> Callable[..., str]:
-        """Gives ``file:line`` of a part of a call's expectation; of the nearest part that is written down."""
+        """Gives ``file:line`` of a part of a call, such as ``("expect", "route")``, or of the nearest that is written."""
         path = self.source.rpartition(":")[0]
-        several = ("calls", call, "expect") in self.lines or ("calls",) in self.lines
+        several = ("calls",) in self.lines
 
         def locate(*part: str | int) -> str:
-            location = ("calls", call, "expect", *part) if several else ("expect", *part)
+            location = ("calls", call, *part) if several else part
             for end in range(len(location), 0, -1):
                 if location[:end] in self.lines:
                     return f"{path}:{self.lines[location[:end]]}"

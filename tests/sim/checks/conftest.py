@@ -104,7 +104,7 @@ class Story:
 
 
 def _locate(*part: str | int) -> str:
-    return LINES.get(str(part[0]), "s.yaml:1")
+    return LINES.get(str(part[1]), "s.yaml:1") if part[0] == "expect" else f"s.yaml:{30 + int(part[-1])}"
 
 
 @pytest.fixture

@@ -109,3 +109,9 @@ def test_finding_with_an_unregistered_code_is_a_defect() -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_says_cause_and_cure(code: str) -> None:
     assert all((CODES[code].title, CODES[code].cause, CODES[code].cure))
+
+
+def test_wait_in_vain_points_at_its_step(good_call: Any) -> None:
+    good_call.tell(9, "caller.wait_timeout", step=2, within_ms=9, persona=None, **{"for": "agent_speech"})
+    (finding,) = good_call.findings()
+    assert finding.where == "s.yaml:31"

@@ -59,3 +59,8 @@ def test_budget_on_a_stage_that_did_not_happen_is_found(good_call: Any) -> None:
     good_call.told = [item for item in good_call.told if item[1:3] != ("server", "resumed")]
     (finding,) = good_call.findings(handoffs=[{**HANDOFF, "budget": {"rehydrate_ms": 100}}])
     assert finding.code == "LAT002"
+
+
+def test_budget_of_a_handoff_that_was_never_heard_is_not_a_second_finding(good_call: Any) -> None:
+    good_call.told = [item for item in good_call.told if item[2] != "agent_voice" or item[3]["agent"] != "agent-b"]
+    assert good_call.codes(handoffs=[{**HANDOFF, "budget": {"ear_ms": 100}}]) == ["ROUTE005"]
