@@ -56,7 +56,7 @@ class Plan:
         return f"{slug[: MAX_SLUG // 2]}-{digest}-{slug[-MAX_SLUG // 2 :]}"
 
     def locator(self, call: int) -> Callable[..., str]:
-        """Gives ``file:line`` of a part of a call, such as ``("expect", "route")``, or of the nearest that is written."""
+        """Gives ``file:line`` of a part of a call, such as ``("expect", "route")``, or of the nearest part."""
         path = self.source.rpartition(":")[0]
         several = ("calls",) in self.lines
 
