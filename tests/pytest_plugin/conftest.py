@@ -10,7 +10,6 @@ import yaml
 
 from tests.sim.runner.finance_line import SCENARIOS, short_call
 
-pytest_plugins = ["pytester"]
 # pytester forgets the modules that a test has loaded; pandas cannot be loaded twice in a process.
 LOADED = pd
 
