@@ -67,7 +67,7 @@ async def run_tool_loop(
 
 async def _result_of(call: AIToolCall, run_tool: Callable[[AIToolCall], Awaitable[Any]]) -> AIToolResultPart:
     try:
-        value = await run_tool(call)
+        value = await run_tool(call) if call.arguments_error is None else {"error": call.arguments_error}
     except Exception as error:
         value = {"error": f"{type(error).__name__}: {error}"}
     text = value if isinstance(value, str) else json.dumps(value, default=str)

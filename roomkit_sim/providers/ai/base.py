@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -75,12 +76,17 @@ class AIMessage(BaseModel):
 
 
 class AIToolCall(BaseModel):
-    """A call that the model wants made."""
+    """A call that the model wants made.
+
+    ``arguments_error`` says why its arguments could not be read; such a call is not made, the model is told instead.
+    ``metadata`` is the provider's own and comes back to it with the conversation (:class:`AIToolCallPart`).
+    """
 
     id: str
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
+    arguments_error: str | None = None
 
 
 class AIContext(BaseModel):
@@ -95,7 +101,12 @@ class AIContext(BaseModel):
 
 
 class AIResponse(BaseModel):
-    """A model's answer: words, calls, or both."""
+    """A model's answer: words, calls, or both.
+
+    ``finish_reason`` is ``"stop"``, ``"length"``, ``"tool_calls"``, ``"content_filter"`` or, in lower case, what else
+    the provider said. ``usage`` counts tokens: ``input_tokens``, ``output_tokens`` (reasoning included),
+    ``total_tokens``, ``cached_tokens``, ``reasoning_tokens``; what the provider does not tell is absent.
+    """
 
     content: str = ""
     tool_calls: list[AIToolCall] = Field(default_factory=list)
@@ -106,6 +117,9 @@ class AIResponse(BaseModel):
 
 class AIProvider(ABC):
     """A model behind a text interface."""
+
+    supports_vision: bool = False
+    """Whether it understands :class:`AIImagePart`."""
 
     @property
     def name(self) -> str:
@@ -130,9 +144,25 @@ class AIProvider(ABC):
             ProviderError: The provider failed.
         """
 
+    async def stream_response(self, context: AIContext) -> AsyncGenerator[str | AIResponse, None]:
+        """Answer in pieces of text as they come, and at last with the whole answer; by default in one piece.
+
+        Close the iterator (``contextlib.aclosing``) when it is left early: that ends the request.
+
+        Raises:
+            ProviderError: The provider failed, perhaps after some pieces.
+        """
+        response = await self.generate(context)
+        if response.content:
+            yield response.content
+        yield response
+
     async def generate_stream(self, context: AIContext) -> AsyncIterator[str]:
-        """Answer in pieces; by default in one."""
-        yield (await self.generate(context)).content
+        """The words of :meth:`stream_response`."""
+        async with aclosing(self.stream_response(context)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    yield piece
 
     async def close(self) -> None:  # noqa: B027 - optional
         """Release connections."""

@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""OpenAI, and services that speak its API."""
