@@ -76,26 +76,26 @@ voice.realtime.mock: MockRealtimeProvider MockRealtimeTransport
 providers.gemini.realtime: GeminiLiveProvider
 voice.realtime.provider: RealtimeVoiceProvider
 voice.backends.base: VoiceBackend
+voice: AudioPipelineConfig
+voice.events: BargeInEvent PartialTranscriptionEvent SpeakerChangeEvent TTSCancelledEvent TranscriptionEvent
+    VADAudioLevelEvent VADSilenceEvent
+voice.pipeline: AudioPipelineConfig MockVADProvider
+voice.pipeline.vad.base: VADEvent VADEventType
+voice.stt.mock: MockSTTProvider
+voice.tts.mock: MockTTSProvider
+voice.stt.base: STTProvider
+voice.tts.base: TTSProvider
 """
 
 # The same for what is not built yet: voice through STT and TTS, text providers, local audio, the second realtime
 # provider. What is built moves up.
 LATER = """
 channels.voice: TTSPlaybackState VoiceChannel
-voice: AudioPipelineConfig
-voice.events: BargeInEvent PartialTranscriptionEvent SpeakerChangeEvent TTSCancelledEvent TranscriptionEvent
-    VADAudioLevelEvent VADSilenceEvent
 voice.inbound: parse_voice_session
-voice.pipeline: AudioPipelineConfig MockVADProvider
-voice.pipeline.vad.base: VADEvent VADEventType
-voice.stt.mock: MockSTTProvider
-voice.tts.mock: MockTTSProvider
 providers.gemini.ai: GeminiAIProvider GeminiConfig
 providers.openai.realtime: OpenAIRealtimeProvider
 providers.openai.ai: OpenAIAIProvider OpenAIConfig
 voice.backends.local: LocalAudioBackend
-voice.stt.base: STTProvider
-voice.tts.base: TTSProvider
 """
 
 FACADES = [roomkit_sim, roomkit_sim.sim]

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from roomkit_sim.voice.audio_frame import AudioFrame
-from roomkit_sim.voice.base import VoiceSession
+from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
 
-__all__ = ["AudioReceivedCallback", "ClientDisconnectedCallback", "VoiceBackend"]
+__all__ = ["AudioReceivedCallback", "ClientDisconnectedCallback", "SessionCallback", "VoiceBackend"]
 
 AudioReceivedCallback: TypeAlias = Callable[[VoiceSession, AudioFrame], Any]
 """Called for every frame of the caller, in order, on the event loop. An awaitable result is awaited or scheduled."""
 
-ClientDisconnectedCallback: TypeAlias = Callable[[VoiceSession], Any]
+SessionCallback: TypeAlias = Callable[[VoiceSession], Any]
+"""Called when something happens to a session."""
+
+ClientDisconnectedCallback: TypeAlias = SessionCallback
 """Called once when the caller's side has gone."""
 
 
@@ -39,6 +42,21 @@ class VoiceBackend(ABC):
             session: The new session; the backend may set ``metadata["transport_sample_rate"]``.
             connection: What the application got from its server: a socket, a call leg, ``None`` for a sound card.
         """
+
+    async def connect(
+        self, room_id: str, participant_id: str, channel_id: str, *, metadata: dict[str, Any] | None = None
+    ) -> VoiceSession:
+        """Make a session and take its caller; for applications that bind sessions to rooms themselves.
+
+        Returns:
+            An active session, unless the backend says later that it is ready (:meth:`on_session_ready`).
+        """
+        session = VoiceSession(
+            room_id=room_id, participant_id=participant_id, channel_id=channel_id, metadata=dict(metadata or {})
+        )
+        await self.accept(session, None)
+        session.state = VoiceSessionState.ACTIVE
+        return session
 
     @abstractmethod
     async def send_audio(self, session: VoiceSession, audio: bytes) -> None:
@@ -72,6 +90,15 @@ class VoiceBackend(ABC):
     @abstractmethod
     def on_client_disconnected(self, callback: ClientDisconnectedCallback) -> None:
         """Register who is told when a caller's side has gone."""
+
+    def on_session_ready(self, callback: SessionCallback) -> None:  # noqa: B027 - optional
+        """Register who is told that a session which was connecting can be talked on.
+
+        Backends whose sessions are ready when :meth:`accept` returns never call it.
+        """
+
+    def on_barge_in(self, callback: SessionCallback) -> None:  # noqa: B027 - optional
+        """Register who is told that a caller spoke into what was playing; for backends that notice it themselves."""
 
     async def close(self) -> None:
         """Release everything."""

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roomkit_sim.voice.audio_frame import AudioFrame
-from roomkit_sim.voice.backends.base import AudioReceivedCallback, ClientDisconnectedCallback, VoiceBackend
+from roomkit_sim.voice.backends.base import (
+    AudioReceivedCallback,
+    ClientDisconnectedCallback,
+    SessionCallback,
+    VoiceBackend,
+)
 from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
 
 __all__ = ["BackendCall", "MockVoiceBackend"]
@@ -40,6 +45,8 @@ class MockVoiceBackend(VoiceBackend):
         self._transport_sample_rate = transport_sample_rate
         self._audio_callbacks: list[AudioReceivedCallback] = []
         self._disconnect_callbacks: list[ClientDisconnectedCallback] = []
+        self._ready_callbacks: list[SessionCallback] = []
+        self._barge_in_callbacks: list[SessionCallback] = []
 
     @property
     def name(self) -> str:
@@ -50,11 +57,17 @@ class MockVoiceBackend(VoiceBackend):
         """The recorded calls of one method."""
         return [call for call in self.calls if call.method == method]
 
-    async def connect(self, room_id: str, participant_id: str, channel_id: str) -> VoiceSession:
-        """A session that is active at once."""
-        session = VoiceSession(room_id=room_id, participant_id=participant_id, channel_id=channel_id)
-        session.state = VoiceSessionState.ACTIVE
+    async def connect(
+        self, room_id: str, participant_id: str, channel_id: str, *, metadata: dict[str, Any] | None = None
+    ) -> VoiceSession:
+        """A session that is active and ready at once."""
+        session = VoiceSession(
+            room_id=room_id, participant_id=participant_id, channel_id=channel_id, metadata=dict(metadata or {})
+        )
+        if self._transport_sample_rate is not None:
+            session.metadata["transport_sample_rate"] = self._transport_sample_rate
         self._record("connect", session=session)
+        await self.simulate_session_ready(session)
         return session
 
     async def accept(self, session: VoiceSession, connection: Any) -> None:
@@ -95,6 +108,14 @@ class MockVoiceBackend(VoiceBackend):
         """Register who is told of simulated hang-ups."""
         self._disconnect_callbacks.append(callback)
 
+    def on_session_ready(self, callback: SessionCallback) -> None:
+        """Register who is told that a session is ready."""
+        self._ready_callbacks.append(callback)
+
+    def on_barge_in(self, callback: SessionCallback) -> None:
+        """Register who is told of simulated barge-ins."""
+        self._barge_in_callbacks.append(callback)
+
     async def close(self) -> None:
         """Record the closing."""
         self._record("close")
@@ -107,6 +128,17 @@ class MockVoiceBackend(VoiceBackend):
     async def simulate_client_disconnected(self, session: VoiceSession) -> None:
         """The caller's side goes away."""
         for callback in self._disconnect_callbacks:
+            await _settled(callback(session))
+
+    async def simulate_session_ready(self, session: VoiceSession) -> None:
+        """The session can be talked on."""
+        session.state = VoiceSessionState.ACTIVE
+        for callback in self._ready_callbacks:
+            await _settled(callback(session))
+
+    async def simulate_barge_in(self, session: VoiceSession) -> None:
+        """The backend itself notices that the caller speaks into what is playing."""
+        for callback in self._barge_in_callbacks:
             await _settled(callback(session))
 
     def _record(self, method: str, **args: Any) -> None:
