@@ -12,6 +12,7 @@
     ├── ProviderError                 a model provider failed; foreign errors are mapped to this at the boundary
     │   ├── ProviderConnectionError   the connection could not be made, or was lost
     │   └── ProviderProtocolError     the provider said something that its protocol does not allow
+    ├── StoreError                    a store of conversations failed; errors of databases are mapped to this
     └── SimulationError               the harness
         ├── ScenarioError             a scenario file is wrong: names file and line
         ├── AudioError                a sound file or speech synthesis is unusable
@@ -49,6 +50,7 @@ __all__ = [
     "ScenarioError",
     "SessionNotFoundError",
     "SimulationError",
+    "StoreError",
 ]
 
 
@@ -113,6 +115,19 @@ class ProviderConnectionError(ProviderError):
 
 class ProviderProtocolError(ProviderError):
     """The provider said something that its protocol does not allow."""
+
+
+class StoreError(RoomkitSimError):
+    """A store of conversations failed, or holds what cannot be read.
+
+    Args:
+        message: What failed, where, and what to do; without passwords and without what anybody said.
+        retryable: Whether the same call may succeed later.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class SimulationError(RoomkitSimError):
