@@ -14,7 +14,10 @@ from roomkit_sim.sim.servers.http_models import gemini_rest, openai_rest
 from roomkit_sim.sim.servers.http_models.answers import Api, Mind, ModelAnswer, ModelRefusal, ModelRequest
 from roomkit_sim.sim.servers.http_models.http import HttpReply, HttpRequest, read_request
 
-__all__ = ["HttpModelServer"]
+__all__ = ["TASK_NAME", "HttpModelServer"]
+
+TASK_NAME = "http model server"
+"""Of every task of a server."""
 
 _APIS: dict[Api, ModuleType] = {"gemini": gemini_rest, "openai": openai_rest}
 _GEMINI_PATH = re.compile(r"/+[^/]+/models/(?P<model>[^:?]+):(?P<method>generateContent|streamGenerateContent)")
@@ -66,6 +69,7 @@ class HttpModelServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        task.set_name(TASK_NAME)
         self._handlers[task] = None
         self.connections += 1
         self.open_connections += 1
@@ -81,8 +85,8 @@ class HttpModelServer:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (request := await read_request(reader)) is not None:
-            answering = asyncio.ensure_future(self._answer(request, HttpReply(writer)))
-            gone = asyncio.ensure_future(_gone(writer).wait())
+            answering = asyncio.create_task(self._answer(request, HttpReply(writer)), name=TASK_NAME)
+            gone = asyncio.create_task(_gone(writer).wait(), name=TASK_NAME)
             try:
                 await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
                 if not answering.done():
