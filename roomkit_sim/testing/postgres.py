@@ -111,23 +111,20 @@ class _Programs:
         self.user = user if user is not None else pwd.getpwuid(os.geteuid()).pw_name
 
     def __call__(self, program: str, *arguments: str) -> str:
-        who: dict[str, Any] = {}
+        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGPASSWORD": PASSWORD}
+        where: dict[str, Any] = {"cwd": self._folder, "env": environment}
         if os.geteuid() == 0:
             account = pwd.getpwnam(self.user)
-            who = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGPASSWORD": PASSWORD}
+            where |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         # Into a file, not a pipe: the server that pg_ctl leaves behind would hold the pipe open.
         with (self._folder / "output").open("w+b") as output:
-            done = subprocess.run(
-                [self._programs / program, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=self._folder,
-                env=environment,
-                check=False,
-                **who,
-            )
+            command = [str(self._programs / program), *arguments]
+            try:
+                done = subprocess.run(
+                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, **where
+                )
+            except OSError as error:
+                raise PostgresUnavailableError(f"{program} cannot be run as user {self.user}: {error}") from error
             output.seek(0)
             text = output.read().decode("utf-8", "replace").strip()
         if done.returncode:

@@ -54,9 +54,9 @@ def translated(doing: str, address: Address, timeout: float) -> Iterator[None]:
         if not _is_foreign(error):
             raise
         reason, advice, retryable = _explain(error, timeout)
-        text = _without(address.secrets, f"{doing} failed in the {address.place}: {reason}. To do: {advice}")
-        cause = None if _shows(error, address.secrets) else error
-        raise StoreError(text, retryable=retryable) from cause
+        shown = any(secret in one for one in _texts(error) for secret in address.secrets)
+        text = f"{doing} failed in the {address.place}: {type(error).__name__ if shown else reason}. To do: {advice}"
+        raise StoreError(text, retryable=retryable) from (None if shown else error)
 
 
 def _is_foreign(error: Exception) -> bool:
@@ -97,11 +97,6 @@ def _reason(error: BaseException) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
-def _shows(error: BaseException, secrets: tuple[str, ...]) -> bool:
-    return any(secret in f"{one} {one!r}" for one in _chain(error) for secret in secrets)
-
-
-def _without(secrets: tuple[str, ...], text: str) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
+def _texts(error: BaseException) -> list[str]:
+    """Whatever a traceback of this error would show of it."""
+    return [text for one in _chain(error) for text in (str(one), repr(one))]

@@ -53,6 +53,14 @@ async def test_a_wrong_password(postgres_server: PostgresServer) -> None:
     assert not error.retryable
 
 
+async def test_a_reason_that_shows_the_password_is_not_told(postgres_server: PostgresServer) -> None:
+    """Here the password is the user's name. Stars in its place would tell where it stood."""
+    postgres_server.sql(f"CREATE ROLE sesam{postgres_server.port} LOGIN")
+    error = await failure(f"postgresql://sesam{postgres_server.port}:sesam@127.0.0.1:{postgres_server.port}/postgres")
+    assert "sesam" not in "".join(traceback.format_exception(error))
+    assert str(error).endswith("To do: the server refuses user or password: check those of the URL")
+
+
 async def test_a_database_that_does_not_exist(postgres_server: PostgresServer) -> None:
     error = await failure(postgres_server.url("nowhere"))
     assert str(error).endswith('database "nowhere" does not exist. To do: create the database first')
