@@ -27,6 +27,7 @@ channels.ai: AIChannel
 channels.base: Channel
 channels.realtime_voice: RealtimeVoiceChannel
 channels.transport: TransportChannel
+channels.voice: TTSPlaybackState VoiceChannel
 channels.websocket: WebSocketChannel
 core.event_router: EventRouter
 core.framework: ChannelNotRegisteredError RoomKit RoomNotFoundError
@@ -90,7 +91,6 @@ voice.tts.base: TTSProvider
 # The same for what is not built yet: voice through STT and TTS, text providers, local audio, the second realtime
 # provider. What is built moves up.
 LATER = """
-channels.voice: TTSPlaybackState VoiceChannel
 voice.inbound: parse_voice_session
 providers.gemini.ai: GeminiAIProvider GeminiConfig
 providers.openai.realtime: OpenAIRealtimeProvider

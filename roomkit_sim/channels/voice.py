@@ -1,0 +1,525 @@
+"""Voice through text: callers are recognised, agents answer in words, and the words are spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roomkit_sim.channels.base import Channel
+from roomkit_sim.channels.realtime.ordered_worker import OrderedWorker
+from roomkit_sim.channels.realtime.room import RoomGateway
+from roomkit_sim.channels.voice_parts.call import CallRegistry, LiveCall, Work
+from roomkit_sim.channels.voice_parts.hearing import Hearing
+from roomkit_sim.channels.voice_parts.playback import TTSPlaybackState
+from roomkit_sim.channels.voice_parts.recognition import Recognition
+from roomkit_sim.channels.voice_parts.recordings import recording
+from roomkit_sim.channels.voice_parts.settings import interruption_of, pipeline_of
+from roomkit_sim.channels.voice_parts.speech import Source, Speaker, Speech
+from roomkit_sim.channels.voice_parts.synthesis import Synthesis
+from roomkit_sim.channels.voice_parts.turns import Turns
+from roomkit_sim.channels.voice_parts.words import spoken_words
+from roomkit_sim.core.tasks import BackgroundTasks
+from roomkit_sim.errors import ConfigurationError, SessionNotFoundError
+from roomkit_sim.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
+from roomkit_sim.models.context import RoomContext
+from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookExecution, HookTrigger
+from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.session_event import SessionStartedEvent
+from roomkit_sim.voice.audio_frame import AudioFrame
+from roomkit_sim.voice.backends.base import VoiceBackend
+from roomkit_sim.voice.base import AudioChunk, VoiceSession, VoiceSessionState
+from roomkit_sim.voice.interruption import InterruptionConfig
+from roomkit_sim.voice.pipeline.config import AudioPipelineConfig
+from roomkit_sim.voice.pipeline.listening import Listener
+from roomkit_sim.voice.stt.base import STTProvider
+from roomkit_sim.voice.tts.base import TTSProvider
+
+if TYPE_CHECKING:
+    from roomkit_sim.core.framework import RoomKit
+
+__all__ = ["TTSPlaybackState", "VoiceChannel"]
+
+
+class VoiceChannel(Channel):
+    """Connects callers to the agents of a room.
+
+    What a caller says is cut into utterances, recognised, shown to the ON_TRANSCRIPTION hooks and brought into the room
+    as the caller's message. What others say in the room is shown to the BEFORE_TTS hooks and spoken to every caller, in
+    the voice of the agent that said it. Each text that may be spoken is followed by AFTER_TTS, when it has been played
+    to its end, or by ON_TTS_CANCELLED.
+
+    Args:
+        channel_id: Its id, unique in a kit.
+        stt: Recognises callers; without one they are heard by nobody.
+        tts: Speaks; without one nothing is spoken.
+        backend: The callers' lines.
+        pipeline: How callers are listened to; by loudness when absent.
+        streaming: Use what the providers can do before an utterance or a text is complete.
+        enable_barge_in: Whether a caller who speaks stops the agent.
+        barge_in_threshold_ms: Before so much of the agent's speech is played it is not stopped.
+        interruption: The same in detail; takes the place of the two before.
+        batch_mode: Utterances end with :meth:`flush_stt`, and not where the caller pauses: dictation, push to talk.
+        voice_map: Agent id to voice, by the synthesiser's name.
+        max_audio_frames_per_second: Of a caller; frames beyond are dropped.
+        tts_filter: The last to change a text before it is spoken, such as to take formatting out.
+        stt_timeout_seconds: After the end of an utterance a recogniser that does not answer has failed.
+    """
+
+    channel_type = ChannelType.VOICE
+    category = ChannelCategory.TRANSPORT
+
+    def __init__(
+        self,
+        channel_id: str,
+        *,
+        stt: STTProvider | None = None,
+        tts: TTSProvider | None = None,
+        backend: VoiceBackend | None = None,
+        pipeline: AudioPipelineConfig | None = None,
+        streaming: bool = True,
+        enable_barge_in: bool = True,
+        barge_in_threshold_ms: float = 200.0,
+        interruption: InterruptionConfig | None = None,
+        batch_mode: bool = False,
+        voice_map: Mapping[str, str] | None = None,
+        max_audio_frames_per_second: int | None = None,
+        tts_filter: Callable[[str], str] | None = None,
+        stt_timeout_seconds: float = 30.0,
+    ) -> None:
+        super().__init__(channel_id)
+        self._stt = stt
+        self._tts = tts
+        self._backend = backend
+        self._tts_filter = tts_filter
+        self._room = RoomGateway(channel_id)
+        self._tasks = BackgroundTasks(self._report)
+        self._calls = CallRegistry()
+        self._pipeline = pipeline_of(pipeline, stt, streaming=streaming, batch_mode=batch_mode)
+        self._synthesis = Synthesis(tts, streaming, self._report)
+        self._synthesis.update(voice_map or {})
+        self._speaker = Speaker(backend, self._room, self._tasks)
+        self._turns = Turns(channel_id, self._room, self._pipeline.turn_detector)
+        self._recognition = Recognition(
+            stt, self._turns, self._room, streaming=streaming, timeout_s=stt_timeout_seconds
+        )
+        self._hearing = Hearing(
+            self._pipeline,
+            self._recognition,
+            self._speaker,
+            self._room,
+            interruption_of(interruption, enable_barge_in, barge_in_threshold_ms),
+            dictation=batch_mode,
+            max_frames_per_second=max_audio_frames_per_second,
+        )
+        if backend is not None:
+            backend.on_audio_received(self._on_caller_audio)
+            backend.on_client_disconnected(self._on_client_disconnected)
+            backend.on_session_ready(self._on_session_ready)
+            backend.on_barge_in(self._on_barge_in)
+
+    # What there is
+
+    @property
+    def backend(self) -> VoiceBackend | None:
+        """The callers' lines."""
+        return self._backend
+
+    @property
+    def stt(self) -> STTProvider | None:
+        """The recogniser."""
+        return self._stt
+
+    @property
+    def tts(self) -> TTSProvider | None:
+        """The synthesiser."""
+        return self._tts
+
+    @property
+    def voice_map(self) -> dict[str, str]:
+        """Agent id to voice; a copy."""
+        return dict(self._synthesis.voice_map)
+
+    def update_voice_map(self, voices: Mapping[str, str]) -> None:
+        """Add voices to the map, in place of those it has of the same agents. What is being said is not changed."""
+        self._synthesis.update(voices)
+
+    def voice_of(self, channel_id: str | None) -> str | None:
+        """The voice of an agent; the synthesiser's default voice for agents that are not in the map."""
+        return self._synthesis.voice_of(channel_id)
+
+    @property
+    def session_rooms(self) -> dict[str, str]:
+        """Session id to room id, of the live sessions; a copy."""
+        return {call.session.id: call.session.room_id for call in self._calls.all() if not call.ending}
+
+    def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
+        """The live sessions of a room."""
+        return [call.session for call in self._calls.of_room(room_id)]
+
+    def playback_state(self, session: VoiceSession) -> TTSPlaybackState | None:
+        """What is being said to a caller, and how far; ``None`` when nothing is."""
+        call = self._calls.find(session)
+        return None if call is None or call.speech is None else call.speech.state(session.id)
+
+    @property
+    def supports_streaming_delivery(self) -> bool:
+        """Whether :meth:`deliver_stream` speaks before a text is complete."""
+        return self._tts is not None
+
+    def capabilities(self) -> ChannelCapabilities:
+        """Audio, and text as it is spoken."""
+        return ChannelCapabilities(media_types=[ChannelMediaType.AUDIO, ChannelMediaType.TEXT], supports_audio=True)
+
+    def on_registered(self, kit: RoomKit) -> None:
+        """Use the kit for hooks and messages, and follow the muting of the channel."""
+        super().on_registered(kit)
+        if self._room.kit is kit:
+            return
+        self._room.kit = kit
+        for trigger in (HookTrigger.ON_CHANNEL_MUTED, HookTrigger.ON_CHANNEL_UNMUTED):
+            kit.hook(
+                trigger, execution=HookExecution.ASYNC, name=f"voice:{self.channel_id}", channel_ids={self.channel_id}
+            )(self._on_binding_changed)
+
+    # The life of a session
+
+    async def start_session(
+        self, room_id: str, participant_id: str, connection: Any, *, metadata: Mapping[str, Any] | None = None
+    ) -> VoiceSession:
+        """Take a caller on the backend and bind the session to a room.
+
+        Args:
+            room_id: The room; the channel must be attached to it for what the caller says to enter it.
+            participant_id: Who the caller is.
+            connection: What the backend needs to reach the caller.
+            metadata: Kept in ``session.metadata``.
+
+        Raises:
+            ConfigurationError: The channel has no backend.
+        """
+        if self._backend is None:
+            raise ConfigurationError(f"voice channel {self.channel_id!r} has no lines: pass backend= to VoiceChannel")
+        session = VoiceSession(
+            room_id=room_id, participant_id=participant_id, channel_id=self.channel_id, metadata=dict(metadata or {})
+        )
+        binding = await self._room.binding(room_id)
+        call = self._new_call(session, binding)
+        try:
+            await self._backend.accept(session, connection)
+        except BaseException:
+            self._forget(call)
+            raise
+        self._calls.require(session)
+        session.state = VoiceSessionState.ACTIVE
+        self._note_rate(call)
+        call.started = True
+        await self._announce(call)
+        return session
+
+    def bind_session(self, session: VoiceSession, room_id: str, binding: ChannelBinding | None = None) -> None:
+        """Bind a session that the backend has connected to a room. Binding it again does nothing.
+
+        ON_SESSION_STARTED comes when the session is bound and the backend is ready, in whichever order that happens.
+
+        Args:
+            session: The session.
+            room_id: The room.
+            binding: The channel's binding in it, as :meth:`RoomKit.attach_channel` returned it.
+        """
+        if self._calls.find(session) is not None:
+            return
+        session.room_id = room_id
+        session.channel_id = self.channel_id
+        call = self._new_call(session, binding)
+        self._note_rate(call)
+        self._start_if_ready(call)
+
+    async def connect_session(self, session: VoiceSession, room_id: str) -> None:
+        """:meth:`bind_session`, with the binding that the room has."""
+        self.bind_session(session, room_id, await self._room.binding(room_id))
+
+    async def end_session(self, session: VoiceSession, *, reason: str = "ended") -> None:
+        """End a session and hang up. Ending it again does nothing.
+
+        What is being said is cancelled. What the caller said last and is not recognised yet is lost; what is recognised
+        already, or being answered, stays in the room.
+
+        Args:
+            session: The session.
+            reason: For the ``session_ended`` event: ``"ended"``, ``"hang_up"``, ``"closed"``.
+        """
+        call = self._calls.find(session)
+        if call is None or call.ending:
+            return
+        call.ending = True
+        self._speaker.stop(call, "disconnect")
+        call.stop()
+        if self._backend is not None:
+            try:
+                await self._backend.disconnect(session)
+            except Exception as error:
+                await self._room.report(session, "disconnecting the backend", error)
+        session.state = VoiceSessionState.ENDED
+        self._calls.remove(session)
+        await call.events.finish()
+        await self._room.emit(session, "voice_session_ended", session_id=session.id, reason=reason)
+        await self._room.emit(session, "session_ended", session_id=session.id, reason=reason)
+        await self._room.observe(session, HookTrigger.ON_SESSION_ENDED, session)
+
+    def unbind_session(self, session: VoiceSession) -> None:
+        """:meth:`end_session` in the background."""
+        self._tasks.spawn(self.end_session(session), name="end session")
+
+    async def close(self) -> None:
+        """End all sessions, then close the backend and the providers."""
+        for call in self._calls.all():
+            await self.end_session(call.session, reason="closed")
+        await self._tasks.cancel_all()
+        for part in (self._backend, self._stt, self._tts):
+            if part is not None:
+                await part.close()
+
+    # Speaking
+
+    async def deliver(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+        """Speak a message to the callers of its room; returns when they begin to be spoken to.
+
+        The BEFORE_TTS hooks are asked here, while the room is held, so that a handoff can still stop what the agent
+        before has to say.
+        """
+        words = spoken_words(event)
+        calls = self._calls.of_room(event.room_id)
+        if words and calls and self._tts is not None:
+            voice = self.voice_of(event.source.channel_id)
+            text = await self._before_tts(calls[0].session, words)
+            for call in calls if text is not None else ():
+                self._speak(call, self._synthesis.text(text or "", voice), voice)
+        return ChannelOutput.empty()
+
+    async def deliver_stream(
+        self, pieces: AsyncIterator[str], event: RoomEvent, binding: ChannelBinding, context: RoomContext
+    ) -> str:
+        """Speak a text that is being written, each sentence as soon as it is complete.
+
+        The BEFORE_TTS hooks are asked for every sentence. Returns when the text has been written.
+
+        Args:
+            pieces: The text.
+            event: Whose text it is; the content is not looked at.
+            binding: The channel's binding in the room.
+            context: The room.
+
+        Returns:
+            The whole text, for the timeline.
+        """
+        voice = self.voice_of(event.source.channel_id)
+        queues: list[asyncio.Queue[str | None]] = []
+        for call in self._calls.of_room(event.room_id) if self._tts is not None else ():
+            queue: asyncio.Queue[str | None] = asyncio.Queue()
+            queues.append(queue)
+            self._speak(call, self._synthesis.stream(_emptied(queue), voice, self._allow(call)), voice)
+        written: list[str] = []
+        try:
+            async for piece in pieces:
+                written.append(piece)
+                for queue in queues:
+                    queue.put_nowait(piece)
+        finally:
+            for queue in queues:
+                queue.put_nowait(None)
+        return "".join(written)
+
+    async def say(self, session: VoiceSession, text: str, *, voice: str | None = None) -> bool:
+        """Say a text to one caller, in place of what is being said.
+
+        Args:
+            session: The caller.
+            text: The words; the BEFORE_TTS hooks are asked.
+            voice: By the synthesiser's name; its default voice when absent.
+
+        Returns:
+            Whether all of it was sent to the line; false when a hook blocked it or something stopped it before.
+            :meth:`wait_playback_done` waits until it is played.
+
+        Raises:
+            SessionNotFoundError: The session has ended.
+            ConfigurationError: The channel has no synthesiser.
+            ProviderError: The synthesiser failed.
+        """
+        tts = self._synthesis.require()
+        self._calls.require(session)
+        allowed = await self._before_tts(session, text)
+        if allowed is None:
+            return False
+        chosen = voice or tts.default_voice
+        call = self._calls.require(session)
+        return await self._speak(call, self._synthesis.text(allowed, chosen), chosen, awaited=True).sent
+
+    async def say_to_room(self, room_id: str, text: str, *, voice: str | None = None) -> bool:
+        """:meth:`say` to every caller of a room, at once; tells whether all of them were sent it."""
+        said = await asyncio.gather(*(self._say_if_live(call, text, voice) for call in self._calls.of_room(room_id)))
+        return bool(said) and all(said)
+
+    async def play(self, session: VoiceSession, audio: AudioChunk | bytes | str | Path) -> bool:
+        """Play a recording to one caller, in place of what is being said. No TTS hooks are run.
+
+        Args:
+            session: The caller.
+            audio: A chunk; or bytes, PCM16 mono at the line's rate (24 kHz where it is not known); or a WAV file.
+
+        Returns:
+            Whether all of it was sent to the line.
+
+        Raises:
+            SessionNotFoundError: The session has ended.
+            ConfigurationError: The file is no PCM16 WAV file.
+        """
+        call = self._calls.require(session)
+        source = recording(audio, call.line_rate_hz)
+        return await self._speaker.start(call, source, voice=None, is_tts=False, awaited=True).sent
+
+    async def interrupt(self, session: VoiceSession, *, reason: str = "explicit") -> bool:
+        """Stop what is being said to a caller; tells whether something was."""
+        call = self._calls.find(session)
+        return call is not None and self._speaker.stop(call, reason) is not None
+
+    async def interrupt_all(self, room_id: str, *, reason: str = "explicit") -> int:
+        """Stop what is being said in a room; tells to how many callers something was."""
+        return sum([await self.interrupt(session, reason=reason) for session in self.get_room_sessions(room_id)])
+
+    async def wait_playback_done(self, room_id: str, timeout: float = 15.0) -> bool:
+        """Wait until nothing is being said in a room, or for ``timeout`` seconds; tells whether nothing is."""
+        try:
+            async with asyncio.timeout(timeout):
+                while speeches := [call.speech for call in self._calls.of_room(room_id) if call.speech is not None]:
+                    for speech in speeches:
+                        await speech.over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # Hearing
+
+    async def flush_stt(self, session: VoiceSession) -> str:
+        """With ``batch_mode``: what the caller has said since the last time is an utterance; recognise it.
+
+        Returns:
+            The words, as the hooks left them; empty when there were none.
+
+        Raises:
+            SessionNotFoundError: The session has ended.
+        """
+        call = self._calls.require(session)
+        utterance, call.utterance = call.utterance, None
+        if utterance is None:
+            return ""
+        utterance.understood = asyncio.get_running_loop().create_future()
+        utterance.end()
+        return await utterance.understood
+
+    # Small parts
+
+    def _new_call(self, session: VoiceSession, binding: ChannelBinding | None) -> LiveCall:
+        call = LiveCall(session, Listener(self._pipeline), binding)
+
+        async def do(work: Work) -> None:
+            await work()
+
+        async def report(where: str, error: BaseException) -> None:
+            await self._room.report(session, where, error)
+
+        call.events = OrderedWorker(self._tasks, "events of the session", do, report)
+        call.recognitions = OrderedWorker(
+            self._tasks, "recognition", lambda utterance: self._recognition.recognise(call, utterance), report
+        )
+        call.turns = OrderedWorker(
+            self._tasks, "what the caller said", lambda text: self._turns.bring(call, text), report
+        )
+        self._calls.add(call)
+        return call
+
+    def _forget(self, call: LiveCall) -> None:
+        """A session that did not come about: nothing of it stays."""
+        call.ending = True
+        call.stop()
+        call.events.stop()
+        self._calls.remove(call.session)
+
+    def _note_rate(self, call: LiveCall) -> None:
+        rate_hz = call.session.metadata.get("transport_sample_rate")
+        call.line_rate_hz = int(rate_hz) if rate_hz else None
+
+    def _start_if_ready(self, call: LiveCall) -> None:
+        if call.session.state is VoiceSessionState.ACTIVE and not call.started:
+            call.started = True
+            self._tasks.spawn(self._announce(call), name="tell of the session")
+
+    async def _announce(self, call: LiveCall) -> None:
+        session = call.session
+        data = {"session_id": session.id, "participant_id": session.participant_id}
+        await self._room.emit(session, "voice_session_started", **data)
+        started = SessionStartedEvent(session.room_id, self.channel_id, session)
+        await self._room.observe(session, HookTrigger.ON_SESSION_STARTED, started)
+        await self._room.emit(session, "session_started", **data)
+
+    def _speak(self, call: LiveCall, source: Source, voice: str | None, *, awaited: bool = False) -> Speech:
+        return self._speaker.start(call, source, voice=voice, awaited=awaited)
+
+    async def _say_if_live(self, call: LiveCall, text: str, voice: str | None) -> bool:
+        try:
+            return await self.say(call.session, text, voice=voice)
+        except SessionNotFoundError:
+            return False
+
+    async def _before_tts(self, session: VoiceSession, text: str) -> str | None:
+        """The text as it may be spoken; ``None`` when a hook blocked it, or nothing is left of it."""
+        outcome = await self._room.decide(session, HookTrigger.BEFORE_TTS, text)
+        if outcome is not None:
+            if not outcome.allowed:
+                return None
+            text = outcome.event if isinstance(outcome.event, str) else text
+        if self._tts_filter is not None:
+            text = self._tts_filter(text)
+        return text if text.strip() else None
+
+    def _allow(self, call: LiveCall) -> Callable[[str], Any]:
+        return lambda sentence: self._before_tts(call.session, sentence)
+
+    def _on_caller_audio(self, session: VoiceSession, frame: AudioFrame) -> None:
+        call = self._calls.find(session)
+        if call is not None:
+            self._hearing.from_caller(call, frame)
+
+    def _on_session_ready(self, session: VoiceSession) -> None:
+        if session.state is VoiceSessionState.CONNECTING:
+            session.state = VoiceSessionState.ACTIVE
+        call = self._calls.find(session)
+        if call is not None:
+            self._note_rate(call)
+            self._start_if_ready(call)
+
+    def _on_barge_in(self, session: VoiceSession) -> None:
+        call = self._calls.find(session)
+        if call is not None:
+            self._hearing.barge_in(call)
+
+    def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Task[None] | None:
+        if self._calls.find(session) is None:
+            return None
+        return self._tasks.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
+
+    async def _on_binding_changed(self, event: RoomEvent, context: RoomContext) -> None:
+        for call in self._calls.of_room(event.room_id):
+            call.binding = await self._room.binding(event.room_id)
+            if not call.is_heard:
+                call.stop_hearing()
+
+    async def _report(self, where: str, error: BaseException) -> None:
+        await self._room.report(None, where, error)
+
+
+async def _emptied(queue: asyncio.Queue[str | None]) -> AsyncIterator[str]:
+    while (piece := await queue.get()) is not None:
+        yield piece

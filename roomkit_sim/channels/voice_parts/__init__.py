@@ -1,0 +1,1 @@
+"""The parts of the voice channel: hearing, recognition, turns, speech."""

@@ -1,0 +1,127 @@
+"""From words to audio: which way a text is synthesised, and in which voice it falls back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from roomkit_sim.channels.voice_parts.iteration import closing
+from roomkit_sim.channels.voice_parts.speech import Source
+from roomkit_sim.errors import ConfigurationError
+from roomkit_sim.voice.base import AudioChunk
+from roomkit_sim.voice.tts.base import TTSProvider
+from roomkit_sim.voice.tts.sentences import sentences_of, split_stream
+
+__all__ = ["Allow", "Synthesis"]
+
+Allow: TypeAlias = Callable[[str], Awaitable[str | None]]
+"""Gives the text as it may be spoken, or ``None`` if it may not."""
+
+
+class Synthesis:
+    """Speaks for all sessions of a channel.
+
+    Args:
+        tts: The synthesiser.
+        streaming: Whether speech may begin before a text is synthesised, or written, to its end.
+        report: Told of a voice that failed.
+    """
+
+    def __init__(
+        self, tts: TTSProvider | None, streaming: bool, report: Callable[[str, BaseException], Awaitable[None]]
+    ) -> None:
+        self._tts = tts
+        self._streaming = streaming
+        self._report = report
+        self.voice_map: dict[str, str] = {}
+
+    def voice_of(self, channel_id: str | None) -> str | None:
+        """The voice of an agent; the synthesiser's default voice where the map names none."""
+        mapped = self.voice_map.get(channel_id) if channel_id is not None else None
+        return mapped or (self._tts.default_voice if self._tts is not None else None)
+
+    def update(self, voices: Mapping[str, str]) -> None:
+        """Add voices to the map, in place of those it has of the same agents."""
+        self.voice_map.update(voices)
+
+    def require(self) -> TTSProvider:
+        """The synthesiser.
+
+        Raises:
+            ConfigurationError: The channel has none.
+        """
+        if self._tts is None:
+            raise ConfigurationError("the voice channel has no synthesiser: pass tts= to VoiceChannel")
+        return self._tts
+
+    async def text(self, text: str, voice: str | None) -> Source:
+        """A text: as a whole where the synthesiser streams, else sentence by sentence, else (not streaming) at once."""
+        tts = self.require()
+        by_sentence = self._streaming and not tts.supports_streaming
+        for part in sentences_of(text) if by_sentence else [text]:
+            yield part
+            async with closing(self._audio(tts, part, voice)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def stream(self, pieces: AsyncIterator[str], voice: str | None, allow: Allow) -> Source:
+        """A text that is being written, each sentence as soon as it is complete and allowed.
+
+        Where the synthesiser takes text as it is written, it gets the allowed sentences as one stream.
+        """
+        tts = self.require()
+        if self._streaming and tts.supports_streaming_input:
+            spoken: list[str] = []
+            source = tts.synthesize_stream_input(_noting(_allowed(pieces, allow), spoken), voice=voice)
+            async with closing(source) as chunks:
+                async for chunk in chunks:
+                    while spoken:
+                        yield spoken.pop(0)
+                    yield chunk
+            return
+        async for sentence in _allowed(pieces, allow):
+            yield sentence
+            async with closing(self._audio(tts, sentence, voice)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _audio(self, tts: TTSProvider, text: str, voice: str | None) -> AsyncIterator[AudioChunk]:
+        """Audio in the voice, or in the default one if that voice fails before it has said anything."""
+        begun = False
+        try:
+            async with closing(self._spoken(tts, text, voice)) as chunks:
+                async for chunk in chunks:
+                    begun = True
+                    yield chunk
+            return
+        except Exception as error:
+            if begun or voice is None or voice == tts.default_voice:
+                raise
+            await self._report(f"voice {voice!r} of {tts.name}", error)
+        async with closing(self._spoken(tts, text, tts.default_voice)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _spoken(self, tts: TTSProvider, text: str, voice: str | None) -> AsyncIterator[AudioChunk]:
+        if not text.strip():
+            return
+        if not self._streaming:
+            yield await tts.synthesize(text, voice=voice)
+            return
+        async with closing(tts.synthesize_stream(text, voice=voice)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+
+async def _allowed(pieces: AsyncIterator[str], allow: Allow) -> AsyncIterator[str]:
+    async with closing(split_stream(pieces)) as sentences:
+        async for sentence in sentences:
+            allowed = await allow(sentence)
+            if allowed is not None and allowed.strip():
+                yield allowed
+
+
+async def _noting(sentences: AsyncIterator[str], spoken: list[str]) -> AsyncIterator[str]:
+    async for sentence in sentences:
+        spoken.append(sentence)
+        yield sentence
