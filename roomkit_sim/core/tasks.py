@@ -65,4 +65,5 @@ class BackgroundTasks:
         await asyncio.gather(*others, return_exceptions=True)
 
     def _others(self) -> list[asyncio.Task[Any]]:
-        return [task for task in self._tasks if task is not asyncio.current_task()]
+        # Those that have ended are forgotten by a callback that may not have run yet.
+        return [task for task in self._tasks if not task.done() and task is not asyncio.current_task()]
