@@ -1,0 +1,109 @@
+"""Speech without a network: espeak speaks, pocketsphinx hears it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from roomkit_sim.errors import ConfigurationError, ProviderError
+from roomkit_sim.voice.base import AudioChunk
+from roomkit_sim.voice.pipeline.level import dbfs
+from roomkit_sim.voice.stt.pocketsphinx_provider import PocketSphinxSTTProvider
+from roomkit_sim.voice.stt.pocketsphinx_worker import normalised
+from roomkit_sim.voice.tts.pyttsx3_provider import Pyttsx3TTSProvider
+
+PHRASES = ["I want to invest my money.", "Please connect me to a nurse.", "Goodbye!"]
+
+
+@pytest.fixture(params=[True, False], ids=["inline", "own process"])
+async def stt(request: pytest.FixtureRequest) -> AsyncIterator[PocketSphinxSTTProvider]:
+    provider = PocketSphinxSTTProvider(phrases=PHRASES, inline=request.param)
+    yield provider
+    await provider.close()
+
+
+@pytest.fixture
+def tts() -> Pyttsx3TTSProvider:
+    return Pyttsx3TTSProvider(inline=True)
+
+
+async def test_what_espeak_says_pocketsphinx_understands(tts: Pyttsx3TTSProvider, stt: PocketSphinxSTTProvider) -> None:
+    for phrase in PHRASES[:2]:
+        assert (await stt.transcribe(await tts.synthesize(phrase))).text == phrase
+
+
+@pytest.mark.parametrize("inline", [True, False])
+async def test_a_text_gives_speech_of_its_length_and_the_same_bytes_every_time(inline: bool) -> None:
+    tts = Pyttsx3TTSProvider(sample_rate=16000, inline=inline)
+    first, again = await tts.synthesize(PHRASES[0]), await tts.synthesize(PHRASES[0])
+    assert first == again
+    assert first.sample_rate == 16000
+    assert 1.0 < len(first.data) / 32000 < 3.0
+    assert dbfs(first.data) > -35
+
+
+async def test_a_voice_changes_the_sound(tts: Pyttsx3TTSProvider) -> None:
+    assert await tts.synthesize("Hello") != await tts.synthesize("Hello", voice="en-us+f3")
+
+
+async def test_an_unknown_voice_is_an_error_and_not_another_voice(tts: Pyttsx3TTSProvider) -> None:
+    with pytest.raises(ProviderError, match="no voice 'en-us\\+nope'") as caught:
+        await tts.synthesize("a secret", voice="en-us+nope")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("inline", [True, False])
+async def test_synthesis_that_takes_too_long_is_ended(inline: bool) -> None:
+    with pytest.raises(ProviderError, match="longer than") as caught:
+        await Pyttsx3TTSProvider(timeout_seconds=0.001, inline=inline).synthesize("Hello")
+    assert caught.value.retryable
+
+
+async def test_white_space_gives_no_audio(tts: Pyttsx3TTSProvider) -> None:
+    assert await tts.synthesize(" \n") == AudioChunk(b"", 24000, is_final=True)
+
+
+async def test_silence_is_no_words(stt: PocketSphinxSTTProvider) -> None:
+    assert (await stt.transcribe(AudioChunk(b"", 16000))).text == ""
+    silence = np.zeros(8000, "<i2").tobytes()
+    assert (await stt.transcribe(AudioChunk(silence, 16000))).text in ("", *PHRASES)
+
+
+async def test_a_word_that_the_dictionary_lacks_is_named() -> None:
+    for inline in (True, False):
+        stt = PocketSphinxSTTProvider(phrases=["qwrtz please"], inline=inline)
+        with pytest.raises(ProviderError, match="dictionary has no qwrtz"):
+            await stt.transcribe(AudioChunk(b"\0\0" * 1600, 16000))
+        await stt.close()
+
+
+async def test_a_process_that_died_is_an_error_once_and_then_replaced(tts: Pyttsx3TTSProvider) -> None:
+    stt = PocketSphinxSTTProvider(phrases=PHRASES)
+    spoken = await tts.synthesize(PHRASES[0])
+    await stt.transcribe(spoken)
+    assert stt._process is not None
+    os.kill(stt._process.pid, signal.SIGKILL)
+    await stt._process.wait()
+    with pytest.raises(ProviderError, match="process has ended"):
+        await stt.transcribe(spoken)
+    assert (await stt.transcribe(spoken)).text == PHRASES[0]
+    await stt.close()
+    await stt.close()
+
+
+@pytest.mark.parametrize(("provider", "extra"), [(Pyttsx3TTSProvider, "tts"), (PocketSphinxSTTProvider, "stt")])
+def test_a_missing_package_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, provider: type[Pyttsx3TTSProvider | PocketSphinxSTTProvider], extra: str
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=rf"roomkit-sim\[{extra}\]"):
+        provider()
+
+
+def test_phrases_are_looked_up_without_punctuation() -> None:
+    assert normalised("I'd like to invest, please!") == "i'd like to invest please"
