@@ -52,7 +52,8 @@ def openai_failure(error: Exception, secret: str, now: datetime) -> Failure:
 
 def _connection_error(error: Exception, secret: str) -> ProviderConnectionError:
     timed_out = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
-    said = without_secrets(str(error.__cause__ or error), (secret,)) or type(error).__name__
+    cause = error.__cause__ or error
+    said = without_secrets(str(cause), (secret,)) or type(cause).__name__
     return ProviderConnectionError(
         f"openai, while {DOING}: {'no answer in time' if timed_out else 'the connection failed: ' + said}",
         retryable=True,

@@ -159,11 +159,11 @@ def _model_request(http: HttpRequest) -> ModelRequest | None:
 async def _stream(request: ModelRequest, answer: ModelAnswer, api: ModuleType, reply: HttpReply) -> None:
     await reply.begin(_SSE)
     for number, piece in enumerate(_sliced(_events(request, answer, api), answer.slice_bytes)):
+        if number and answer.between_ms:
+            await asyncio.sleep(answer.between_ms / 1000)
         if number == answer.cut_after:
             reply.cut()
             return
-        if number and answer.between_ms:
-            await asyncio.sleep(answer.between_ms / 1000)
         await reply.chunk(piece)
     await reply.end()
 
