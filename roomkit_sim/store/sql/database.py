@@ -7,19 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from roomkit_sim.errors import ConfigurationError, StoreError
 from roomkit_sim.store.sql.address import Address
 from roomkit_sim.store.sql.failures import translated
 from roomkit_sim.store.sql.schema import SCHEMA_VERSION, check_version, create_schema, read_version
+from roomkit_sim.store.sql.sqlite import READS_ONLY, prepare_connections, switch_to_wal
 
 __all__ = ["Database"]
-
-READS_ONLY = "roomkit_reads_only"
 
 
 class Database:
@@ -90,6 +86,8 @@ class Database:
         engine = self._make_engine()
         try:
             with self._translated("opening the store"):
+                if self.address.is_sqlite:
+                    await switch_to_wal(engine, self._timeout)
                 async with _reading(engine) as connection:
                     found = await read_version(connection)
                 if found is None:
@@ -115,9 +113,8 @@ class Database:
             options["connect_args"] = {"timeout": self._timeout}
         else:
             options["connect_args"] = {"timeout": self._timeout, "command_timeout": self._timeout}
-            options["pool_pre_ping"] = (
-                True  # servers restart, firewalls forget: find it out before a write depends on it
-            )
+            # Servers restart and firewalls forget: find it out before a write depends on it.
+            options["pool_pre_ping"] = True
         try:
             engine = create_async_engine(self.address.url, **options)
         except ImportError as error:
@@ -126,8 +123,7 @@ class Database:
                 f"install the extra with  pip install 'roomkit-sim[sql]'"
             ) from error
         if self.address.is_sqlite:
-            event.listen(engine.sync_engine, "connect", _set_up_sqlite)
-            event.listen(engine.sync_engine, "begin", _begin_in_sqlite)
+            prepare_connections(engine)
         return engine
 
     def _translated(self, doing: str) -> Any:
@@ -146,23 +142,3 @@ async def _reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 def _as_it_is(text: str) -> str:
     return text
-
-
-def _set_up_sqlite(connection: DBAPIConnection, _: Any) -> None:
-    """Settings that SQLite keeps for each connection.
-
-    WAL lets readers read while one writes. ``synchronous=FULL`` syncs at every commit, so that what was acknowledged
-    survives a power failure and not only the death of the process, for which NORMAL would do.
-    See https://www.sqlite.org/pragma.html#pragma_synchronous.
-    """
-    connection.isolation_level = None  # the driver must not begin transactions: _begin_in_sqlite does
-    cursor = connection.cursor()
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {setting}")
-    cursor.close()
-
-
-def _begin_in_sqlite(connection: Connection) -> None:
-    """Take the write lock at once: a transaction that reads first and then finds a later writer cannot go on."""
-    reads_only = connection.get_execution_options().get(READS_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

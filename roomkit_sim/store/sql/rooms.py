@@ -18,12 +18,13 @@ __all__ = ["create", "find", "find_by_channel", "list_in_order", "no_room", "rem
 
 
 async def create(connection: AsyncConnection, room: Room) -> None:
-    """Add a room, or replace the one of this id."""
+    """Add a room, or replace the one of this id.
+
+    One that another process makes between the two statements stays, as if it had replaced this one.
+    """
     values = {"id": room.id, "event_count": 0, **_columns(room)}
-    added = False
-    while not added:  # once, unless another process makes the same room between the two statements
-        await remove(connection, room.id)
-        added = await add_unless_there(connection, rooms, values)
+    await remove(connection, room.id)
+    await add_unless_there(connection, rooms, values)
 
 
 async def find(connection: AsyncConnection, room_id: str) -> Room | None:

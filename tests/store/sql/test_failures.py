@@ -107,7 +107,7 @@ async def test_a_number_that_no_column_holds(store: SQLStore) -> None:
 async def test_a_failure_shows_nothing_of_what_was_said(
     postgres_server: PostgresServer, postgres_url: str, sqlite_url: str
 ) -> None:
-    said = event("my card is 4711")
+    said = event("my card is 4711", idempotency_key="4711")
     for url in (postgres_url, sqlite_url):
         async with SQLStore(url) as store:
             await store.create_room(Room(id="r"))

@@ -9,7 +9,7 @@ import pytest
 
 from roomkit_sim.errors import RoomError, RoomNotFoundError, StoreError
 from roomkit_sim.models import ChannelBinding, ChannelType, EventStatus, Identity, Participant, Room
-from roomkit_sim.store.sql import SQLStore
+from roomkit_sim.store.sql import SQLStore, rooms
 from tests.store.sql.burst import event
 from tests.store.sql.conftest import Open
 
@@ -130,6 +130,19 @@ async def test_a_room_that_is_removed_while_others_write_takes_everything_along(
     assert all(not isinstance(one, BaseException) or isinstance(one, RoomNotFoundError) for one in outcomes)
     assert [await stores[0].get_event(f"e{n}") for n in range(10)] == [None] * 10
     assert await stores[0].list_bindings("r") == []
+
+
+async def test_a_room_cannot_be_removed_between_the_look_at_it_and_the_write(postgres_url: str) -> None:
+    """Else the write would meet a missing row; and events of the room may go on being added."""
+    async with SQLStore(postgres_url) as one, SQLStore(postgres_url) as other:
+        await one.create_room(Room(id="r"))
+        async with one._database.writing("looking") as looking:
+            await rooms.require(looking, "r")
+            with pytest.raises(StoreError, match="could not obtain lock"):
+                async with other._database.writing("removing") as removing:
+                    await removing.exec_driver_sql("SELECT 1 FROM roomkit_rooms FOR UPDATE NOWAIT")
+            async with other._database.writing("adding") as adding:
+                await adding.exec_driver_sql("SELECT 1 FROM roomkit_rooms FOR NO KEY UPDATE NOWAIT")
 
 
 async def test_a_change_of_an_event_meets_no_other_of_the_same_room(new_store: Open) -> None:
