@@ -77,6 +77,7 @@ voice.realtime.mock: MockRealtimeProvider MockRealtimeTransport
 providers.gemini.realtime: GeminiLiveProvider
 voice.realtime.provider: RealtimeVoiceProvider
 voice.backends.base: VoiceBackend
+voice.backends.local: LocalAudioBackend
 voice: AudioPipelineConfig
 voice.events: BargeInEvent PartialTranscriptionEvent SpeakerChangeEvent TTSCancelledEvent TranscriptionEvent
     VADAudioLevelEvent VADSilenceEvent
@@ -95,7 +96,6 @@ voice.inbound: parse_voice_session
 providers.gemini.ai: GeminiAIProvider GeminiConfig
 providers.openai.realtime: OpenAIRealtimeProvider
 providers.openai.ai: OpenAIAIProvider OpenAIConfig
-voice.backends.local: LocalAudioBackend
 """
 
 FACADES = [roomkit_sim, roomkit_sim.sim]
