@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from roomkit_sim.channels.ai import AIChannel as AIChannel
     from roomkit_sim.channels.base import Channel as Channel
     from roomkit_sim.channels.realtime_voice import RealtimeVoiceChannel as RealtimeVoiceChannel
+    from roomkit_sim.channels.voice import VoiceChannel as VoiceChannel
     from roomkit_sim.channels.websocket import WebSocketChannel as WebSocketChannel
     from roomkit_sim.core.framework import RoomKit as RoomKit
     from roomkit_sim.errors import ChannelNotFoundError as ChannelNotFoundError
@@ -61,12 +62,15 @@ if TYPE_CHECKING:
     from roomkit_sim.voice.base import VoiceSession as VoiceSession
     from roomkit_sim.voice.realtime.mock import MockRealtimeProvider as MockRealtimeProvider
     from roomkit_sim.voice.realtime.mock import MockRealtimeTransport as MockRealtimeTransport
+    from roomkit_sim.voice.stt.mock import MockSTTProvider as MockSTTProvider
+    from roomkit_sim.voice.tts.mock import MockTTSProvider as MockTTSProvider
 
 _HOMES = {
     "roomkit_sim.channels.agent": ("Agent",),
     "roomkit_sim.channels.ai": ("AIChannel",),
     "roomkit_sim.channels.base": ("Channel",),
     "roomkit_sim.channels.realtime_voice": ("RealtimeVoiceChannel",),
+    "roomkit_sim.channels.voice": ("VoiceChannel",),
     "roomkit_sim.channels.websocket": ("WebSocketChannel",),
     "roomkit_sim.core.framework": ("RoomKit",),
     "roomkit_sim.errors": (
@@ -128,6 +132,8 @@ _HOMES = {
         "MockRealtimeProvider",
         "MockRealtimeTransport",
     ),
+    "roomkit_sim.voice.stt.mock": ("MockSTTProvider",),
+    "roomkit_sim.voice.tts.mock": ("MockTTSProvider",),
 }
 
 __getattr__, __dir__, __all__ = lazy_names(__name__, _HOMES)

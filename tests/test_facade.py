@@ -81,6 +81,7 @@ voice.backends.local: LocalAudioBackend
 voice: AudioPipelineConfig
 voice.events: BargeInEvent PartialTranscriptionEvent SpeakerChangeEvent TTSCancelledEvent TranscriptionEvent
     VADAudioLevelEvent VADSilenceEvent
+voice.inbound: parse_voice_session
 voice.pipeline: AudioPipelineConfig MockVADProvider
 voice.pipeline.vad.base: VADEvent VADEventType
 voice.stt.mock: MockSTTProvider
@@ -92,7 +93,6 @@ voice.tts.base: TTSProvider
 # The same for what is not built yet: voice through STT and TTS, text providers, local audio, the second realtime
 # provider. What is built moves up.
 LATER = """
-voice.inbound: parse_voice_session
 providers.gemini.ai: GeminiAIProvider GeminiConfig
 providers.openai.realtime: OpenAIRealtimeProvider
 providers.openai.ai: OpenAIAIProvider OpenAIConfig

@@ -69,6 +69,9 @@ class Channel(ABC):
         """React to an event of the room; intelligences answer here."""
         return ChannelOutput.empty()
 
+    async def connect_session(self, session: Any, room_id: str) -> None:  # noqa: B027 - optional
+        """Take over the session that an inbound message brought; the message is in the room and was not blocked."""
+
     async def close(self) -> None:  # noqa: B027 - optional
         """Release what the channel holds."""
 

@@ -505,10 +505,12 @@ class VoiceChannel(Channel):
         if call is not None:
             self._hearing.barge_in(call)
 
-    def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Task[None] | None:
+    def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Future[None] | None:
         if self._calls.find(session) is None:
             return None
-        return self._tasks.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
+        ending = self._tasks.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
+        # A backend that awaits this in its reading task, and cancels that task to disconnect, must not cancel the end.
+        return asyncio.shield(ending)
 
     async def _on_binding_changed(self, event: RoomEvent, context: RoomContext) -> None:
         for call in self._calls.of_room(event.room_id):

@@ -100,6 +100,8 @@ class InboundPath:
             return InboundResult(
                 event=stored, blocked=True, reason=stored.metadata.get("blocked_reason") or stored.blocked_by
             )
+        if message.session is not None:
+            await self._kit.channels[message.channel_id].connect_session(message.session, room_id)
         return InboundResult(event=stored)
 
     async def _find_room(self, message: InboundMessage) -> str:

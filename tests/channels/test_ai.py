@@ -25,7 +25,7 @@ from roomkit_sim.models.event import (
     RoomEvent,
     TextContent,
 )
-from roomkit_sim.providers.ai.base import AIContext, AIResponse, AITool, AIToolCall
+from roomkit_sim.providers.ai.base import AIContext, AIImagePart, AIResponse, AITool, AIToolCall
 from roomkit_sim.providers.ai.mock import MockAIProvider
 
 
@@ -216,3 +216,21 @@ async def test_closing_an_agent_closes_its_model(room: Any) -> None:
     here = await room(Closing())
     await here.kit.close()
     assert closed == ["model"]
+
+
+async def test_a_model_that_sees_gets_pictures_now_and_remembered_and_its_own_words_as_words(room: Any) -> None:
+    here = await room(MockAIProvider(["a cat"], vision=True))
+    picture = MediaContent(url="https://x/cat.png", mime_type="image/png")
+    await here.kit.process_inbound(InboundMessage(channel_id="chat", sender_id="p", content=picture), room_id="r")
+    await here.say("sure?")
+    image = [AIImagePart(url="https://x/cat.png", mime_type="image/png")]
+    assert words(here.provider.calls[0]) == [("user", image)]
+    assert words(here.provider.calls[1]) == [("user", image), ("assistant", "a cat"), ("user", "sure?")]
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "length"])
+async def test_a_model_that_is_stopped_before_its_first_word_is_reported(room: Any, reason: str) -> None:
+    here = await room(MockAIProvider(ai_responses=[AIResponse(finish_reason=reason)]))
+    await here.say("hello")
+    assert reason in here.errors[0]["message"]
+    assert await here.timeline() == [("chat", "hello")]

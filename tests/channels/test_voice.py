@@ -467,6 +467,19 @@ async def test_a_hang_up_ends_the_session_cancels_speech_and_leaves_no_errors(vo
     assert (len(call.stt.calls), call.errors) == (1, [])
 
 
+async def test_a_backend_that_cancels_its_own_reader_when_it_disconnects_does_not_cancel_the_end(call):
+    async def disconnect(session):
+        reader.cancel()
+        await asyncio.sleep(0.01)
+
+    call.backend.disconnect = disconnect
+    reader = asyncio.create_task(call.backend.simulate_client_disconnected(call.session))
+    await asyncio.sleep(0.1)
+    assert reader.cancelled()
+    assert call.told(HookTrigger.ON_SESSION_ENDED) == [call.session]
+    assert call.voice.session_rooms == {}
+
+
 async def test_a_backend_that_does_not_take_the_caller_leaves_nothing_behind(call):
     async def refuse(session, connection):
         raise ProviderError("busy")

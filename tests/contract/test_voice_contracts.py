@@ -41,7 +41,8 @@ class TestMockSTT(STTContract):
 
 class TestPocketSphinxSTT(STTContract):
     def make_stt(self) -> STTProvider:
-        return PocketSphinxSTTProvider(phrases=["what are your opening hours", "i have a headache since yesterday morning"])
+        phrases = ["what are your opening hours", "i have a headache since yesterday morning"]
+        return PocketSphinxSTTProvider(phrases=phrases)
 
     def speech(self) -> tuple[AudioChunk, str]:
         return recording("need-nurse"), "headache"

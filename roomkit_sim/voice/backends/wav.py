@@ -164,6 +164,8 @@ class WavBackend(VoiceBackend):
             if not line.muted:
                 await call_all(self._audio_callbacks, session, audio)
             if session.id in self._lines and self._has_hung_up(line, position):
+                # Who is told may disconnect the line while this waits for them, and must not be cancelled by that.
+                line.task = None
                 await call_all(self._disconnect_callbacks, session)
                 return
 
