@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from roomkit_sim.channels.base import Channel
+from roomkit_sim.channels.message_content import MessageContent, message_content
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
 from roomkit_sim.channels.tool_loop import run_tool_loop
 from roomkit_sim.memory.base import MemoryProvider
@@ -97,6 +98,7 @@ class AIChannel(Channel):
             cap = RuntimeError(f"stopped after {outcome.rounds} rounds of tool calls without an answer")
             await self._report(f"tool loop of agent {self.channel_id}", cap, event.room_id)
         if not outcome.response.content.strip():
+            await self._report_unsaid(outcome.response.finish_reason, event.room_id)
             return ChannelOutput.empty()
         reply = self._reply(event, outcome.response.content, outcome.response.usage)
         await self.memory.ingest(event.room_id, reply, channel_id=self.channel_id)
@@ -109,7 +111,7 @@ class AIChannel(Channel):
         settings = binding.metadata
         tools = [*self.extra_tools, *(AITool.model_validate(tool) for tool in settings.get("tools", ()))]
         return AIContext(
-            messages=[*messages, AIMessage(role="user", content=text_of(event.content))],
+            messages=[*messages, AIMessage(role="user", content=self._shown(event))],
             system_prompt=self.prompt_for(settings.get("system_prompt", self._system_prompt), context),
             temperature=settings.get("temperature", self._temperature),
             max_tokens=settings.get("max_tokens", self._max_tokens),
@@ -127,7 +129,12 @@ class AIChannel(Channel):
 
     def _as_message(self, event: RoomEvent) -> AIMessage:
         own = event.source.channel_id == self.channel_id
-        return AIMessage(role="assistant" if own else "user", content=text_of(event.content))
+        return AIMessage(
+            role="assistant" if own else "user", content=text_of(event.content) if own else self._shown(event)
+        )
+
+    def _shown(self, event: RoomEvent) -> MessageContent:
+        return message_content(event.content, vision=self.provider.supports_vision)
 
     def _reply(self, event: RoomEvent, text: str, usage: dict[str, int]) -> RoomEvent:
         return RoomEvent(
@@ -145,6 +152,12 @@ class AIChannel(Channel):
         if self.tool_handler is None:
             return json.dumps({"error": f"unknown tool {call.name!r}"})
         return await call_tool_handler(self.tool_handler, None, call.name, call.arguments)
+
+    async def _report_unsaid(self, finish_reason: str | None, room_id: str) -> None:
+        """Silence that the model did not choose is not passed over in silence."""
+        if finish_reason in ("content_filter", "length"):
+            unsaid = RuntimeError(f"the model ended without a word ({finish_reason})")
+            await self._report(f"agent {self.channel_id}", unsaid, room_id)
 
     async def _report(self, where: str, error: BaseException, room_id: str) -> None:
         if self.kit is None:

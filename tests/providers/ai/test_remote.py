@@ -7,12 +7,15 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
+import openai
 import pytest
+from google import genai
 
 from roomkit_sim.errors import ConfigurationError, ProviderConnectionError, ProviderError, ProviderProtocolError
 from roomkit_sim.models.channel import RetryPolicy
 from roomkit_sim.providers.ai.base import AIContext, AIImagePart, AIMessage, AIResponse
 from roomkit_sim.sim.servers.http_models import ModelAnswer, ModelRefusal
+from tests.providers.conftest import make_provider
 
 Simulate = Callable[..., Any]
 
@@ -221,7 +224,10 @@ def test_one_connection_serves_many_requests(simulate: Simulate) -> None:
 def test_closing_hangs_up_and_a_later_request_dials_again(simulate: Simulate) -> None:
     async def main(here: Any) -> int:
         await ask(here)
+        kept_alive = here.provider._client()
         await here.provider.close()
+        assert here.provider._own_client is None
+        assert kept_alive is not None
         await here.server.wait_idle()
         await ask(here)
         return int(here.server.connections)
@@ -250,3 +256,24 @@ def test_runs_of_one_seed_make_the_same_requests_at_the_same_times(simulate: Sim
         return simulate([BUSY, ModelAnswer(("a", "b"), first_ms=3, between_ms=4)], main, jitter=None)
 
     assert run() == run()
+
+
+def test_a_client_that_was_given_is_used_without_retries_of_its_own_and_left_open(simulate: Simulate, api: str) -> None:
+    def given_client() -> Any:
+        if api == "gemini":
+            return genai.Client(api_key="given-key")
+        return openai.AsyncOpenAI(api_key="given-key")
+
+    async def main(here: Any) -> tuple[int, str]:
+        client = given_client()
+        provider = make_provider(api, client=client, retry=RetryPolicy(max_retries=0))
+        with pytest.raises(ProviderError, match="HTTP 503"):
+            await provider.generate(CONTEXT)
+        await provider.close()
+        assert (await provider.generate(CONTEXT)).content == "fine"
+        await (client.aio.aclose() if api == "gemini" else client.close())
+        keys = [" ".join(map(str, request.headers.values())) for request in here.server.requests]
+        assert all("given-key" in key for key in keys)
+        return len(keys), provider.model_name
+
+    assert simulate([BUSY, FINE], main)[0] == 2
