@@ -11,17 +11,17 @@ from roomkit_sim.channels.base import Channel
 from roomkit_sim.channels.realtime.ordered_worker import OrderedWorker
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.voice_parts.call import CallRegistry, LiveCall, Work
+from roomkit_sim.channels.voice_parts.delivery import Delivery
 from roomkit_sim.channels.voice_parts.hearing import Hearing
 from roomkit_sim.channels.voice_parts.playback import TTSPlaybackState
 from roomkit_sim.channels.voice_parts.recognition import Recognition
 from roomkit_sim.channels.voice_parts.recordings import recording
 from roomkit_sim.channels.voice_parts.settings import interruption_of, pipeline_of
-from roomkit_sim.channels.voice_parts.speech import Source, Speaker, Speech
+from roomkit_sim.channels.voice_parts.speech import Speaker
 from roomkit_sim.channels.voice_parts.synthesis import Synthesis
 from roomkit_sim.channels.voice_parts.turns import Turns
-from roomkit_sim.channels.voice_parts.words import spoken_words
 from roomkit_sim.core.tasks import BackgroundTasks
-from roomkit_sim.errors import ConfigurationError, SessionNotFoundError
+from roomkit_sim.errors import ConfigurationError
 from roomkit_sim.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookExecution, HookTrigger
@@ -92,7 +92,6 @@ class VoiceChannel(Channel):
         self._stt = stt
         self._tts = tts
         self._backend = backend
-        self._tts_filter = tts_filter
         self._room = RoomGateway(channel_id)
         self._tasks = BackgroundTasks(self._report)
         self._calls = CallRegistry()
@@ -100,6 +99,7 @@ class VoiceChannel(Channel):
         self._synthesis = Synthesis(tts, streaming, self._report)
         self._synthesis.update(voice_map or {})
         self._speaker = Speaker(backend, self._room, self._tasks)
+        self._delivery = Delivery(self._calls, self._room, self._speaker, self._synthesis, tts_filter)
         self._turns = Turns(channel_id, self._room, self._pipeline.turn_detector)
         self._recognition = Recognition(
             stt, self._turns, self._room, streaming=streaming, timeout_s=stt_timeout_seconds
@@ -289,13 +289,7 @@ class VoiceChannel(Channel):
         The BEFORE_TTS hooks are asked here, while the room is held, so that a handoff can still stop what the agent
         before has to say.
         """
-        words = spoken_words(event)
-        calls = self._calls.of_room(event.room_id)
-        if words and calls and self._tts is not None:
-            voice = self.voice_of(event.source.channel_id)
-            text = await self._before_tts(calls[0].session, words)
-            for call in calls if text is not None else ():
-                self._speak(call, self._synthesis.text(text or "", voice), voice)
+        await self._delivery.event(event)
         return ChannelOutput.empty()
 
     async def deliver_stream(
@@ -314,22 +308,7 @@ class VoiceChannel(Channel):
         Returns:
             The whole text, for the timeline.
         """
-        voice = self.voice_of(event.source.channel_id)
-        queues: list[asyncio.Queue[str | None]] = []
-        for call in self._calls.of_room(event.room_id) if self._tts is not None else ():
-            queue: asyncio.Queue[str | None] = asyncio.Queue()
-            queues.append(queue)
-            self._speak(call, self._synthesis.stream(_emptied(queue), voice, self._allow(call)), voice)
-        written: list[str] = []
-        try:
-            async for piece in pieces:
-                written.append(piece)
-                for queue in queues:
-                    queue.put_nowait(piece)
-        finally:
-            for queue in queues:
-                queue.put_nowait(None)
-        return "".join(written)
+        return await self._delivery.stream(pieces, event.room_id, event.source.channel_id)
 
     async def say(self, session: VoiceSession, text: str, *, voice: str | None = None) -> bool:
         """Say a text to one caller, in place of what is being said.
@@ -348,19 +327,11 @@ class VoiceChannel(Channel):
             ConfigurationError: The channel has no synthesiser.
             ProviderError: The synthesiser failed.
         """
-        tts = self._synthesis.require()
-        self._calls.require(session)
-        allowed = await self._before_tts(session, text)
-        if allowed is None:
-            return False
-        chosen = voice or tts.default_voice
-        call = self._calls.require(session)
-        return await self._speak(call, self._synthesis.text(allowed, chosen), chosen, awaited=True).sent
+        return await self._delivery.say(session, text, voice)
 
     async def say_to_room(self, room_id: str, text: str, *, voice: str | None = None) -> bool:
         """:meth:`say` to every caller of a room, at once; tells whether all of them were sent it."""
-        said = await asyncio.gather(*(self._say_if_live(call, text, voice) for call in self._calls.of_room(room_id)))
-        return bool(said) and all(said)
+        return await self._delivery.say_to_room(room_id, text, voice)
 
     async def play(self, session: VoiceSession, audio: AudioChunk | bytes | str | Path) -> bool:
         """Play a recording to one caller, in place of what is being said. No TTS hooks are run.
@@ -464,29 +435,6 @@ class VoiceChannel(Channel):
         await self._room.observe(session, HookTrigger.ON_SESSION_STARTED, started)
         await self._room.emit(session, "session_started", **data)
 
-    def _speak(self, call: LiveCall, source: Source, voice: str | None, *, awaited: bool = False) -> Speech:
-        return self._speaker.start(call, source, voice=voice, awaited=awaited)
-
-    async def _say_if_live(self, call: LiveCall, text: str, voice: str | None) -> bool:
-        try:
-            return await self.say(call.session, text, voice=voice)
-        except SessionNotFoundError:
-            return False
-
-    async def _before_tts(self, session: VoiceSession, text: str) -> str | None:
-        """The text as it may be spoken; ``None`` when a hook blocked it, or nothing is left of it."""
-        outcome = await self._room.decide(session, HookTrigger.BEFORE_TTS, text)
-        if outcome is not None:
-            if not outcome.allowed:
-                return None
-            text = outcome.event if isinstance(outcome.event, str) else text
-        if self._tts_filter is not None:
-            text = self._tts_filter(text)
-        return text if text.strip() else None
-
-    def _allow(self, call: LiveCall) -> Callable[[str], Any]:
-        return lambda sentence: self._before_tts(call.session, sentence)
-
     def _on_caller_audio(self, session: VoiceSession, frame: AudioFrame) -> None:
         call = self._calls.find(session)
         if call is not None:
@@ -520,8 +468,3 @@ class VoiceChannel(Channel):
 
     async def _report(self, where: str, error: BaseException) -> None:
         await self._room.report(None, where, error)
-
-
-async def _emptied(queue: asyncio.Queue[str | None]) -> AsyncIterator[str]:
-    while (piece := await queue.get()) is not None:
-        yield piece

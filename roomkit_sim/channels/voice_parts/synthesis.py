@@ -44,6 +44,11 @@ class Synthesis:
         """Add voices to the map, in place of those it has of the same agents."""
         self.voice_map.update(voices)
 
+    @property
+    def available(self) -> bool:
+        """Whether the channel has a synthesiser."""
+        return self._tts is not None
+
     def require(self) -> TTSProvider:
         """The synthesiser.
 

@@ -1,0 +1,118 @@
+"""Brings words to callers: asks the hooks, chooses the voice, and has them spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from roomkit_sim.channels.realtime.room import RoomGateway
+from roomkit_sim.channels.voice_parts.call import CallRegistry, LiveCall
+from roomkit_sim.channels.voice_parts.speech import Speaker
+from roomkit_sim.channels.voice_parts.synthesis import Allow, Synthesis
+from roomkit_sim.channels.voice_parts.words import spoken_words
+from roomkit_sim.errors import SessionNotFoundError
+from roomkit_sim.models.enums import HookTrigger
+from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.voice.base import VoiceSession
+
+__all__ = ["Delivery"]
+
+
+class Delivery:
+    """Speaks texts in the sessions of a channel.
+
+    Args:
+        calls: The sessions.
+        room: For hooks.
+        speaker: Says one thing at a time to each caller.
+        synthesis: Makes audio of texts.
+        text_filter: The last to change a text.
+    """
+
+    def __init__(
+        self,
+        calls: CallRegistry,
+        room: RoomGateway,
+        speaker: Speaker,
+        synthesis: Synthesis,
+        text_filter: Callable[[str], str] | None,
+    ) -> None:
+        self._calls = calls
+        self._room = room
+        self._speaker = speaker
+        self._synthesis = synthesis
+        self._text_filter = text_filter
+
+    async def event(self, event: RoomEvent) -> None:
+        """Begin to speak a message to the callers of its room; the hooks are asked once."""
+        words = spoken_words(event)
+        calls = self._calls.of_room(event.room_id)
+        if not (words and calls and self._synthesis.available):
+            return
+        voice = self._synthesis.voice_of(event.source.channel_id)
+        text = await self._before_tts(calls[0].session, words)
+        if text is not None:
+            for call in calls:
+                self._speaker.start(call, self._synthesis.text(text, voice), voice=voice)
+
+    async def stream(self, pieces: AsyncIterator[str], room_id: str, channel_id: str) -> str:
+        """Speak a text that is being written; returns it when it has been written."""
+        voice = self._synthesis.voice_of(channel_id)
+        queues: list[asyncio.Queue[str | None]] = []
+        for call in self._calls.of_room(room_id) if self._synthesis.available else ():
+            queue: asyncio.Queue[str | None] = asyncio.Queue()
+            queues.append(queue)
+            source = self._synthesis.stream(_emptied(queue), voice, self._allow(call.session))
+            self._speaker.start(call, source, voice=voice)
+        written: list[str] = []
+        try:
+            async for piece in pieces:
+                written.append(piece)
+                for queue in queues:
+                    queue.put_nowait(piece)
+        finally:
+            for queue in queues:
+                queue.put_nowait(None)
+        return "".join(written)
+
+    async def say(self, session: VoiceSession, text: str, voice: str | None) -> bool:
+        """Say a text to one caller; tells whether all of it was sent to the line."""
+        tts = self._synthesis.require()
+        self._calls.require(session)
+        allowed = await self._before_tts(session, text)
+        if allowed is None:
+            return False
+        chosen = voice or tts.default_voice
+        call = self._calls.require(session)
+        speech = self._speaker.start(call, self._synthesis.text(allowed, chosen), voice=chosen, awaited=True)
+        return await speech.sent
+
+    async def say_to_room(self, room_id: str, text: str, voice: str | None) -> bool:
+        """Say a text to all callers of a room; tells whether all of them were sent it."""
+        said = await asyncio.gather(*(self._say_if_live(call, text, voice) for call in self._calls.of_room(room_id)))
+        return bool(said) and all(said)
+
+    async def _say_if_live(self, call: LiveCall, text: str, voice: str | None) -> bool:
+        try:
+            return await self.say(call.session, text, voice)
+        except SessionNotFoundError:
+            return False
+
+    async def _before_tts(self, session: VoiceSession, text: str) -> str | None:
+        """The text as it may be spoken; ``None`` when a hook blocked it, or nothing is left of it."""
+        outcome = await self._room.decide(session, HookTrigger.BEFORE_TTS, text)
+        if outcome is not None:
+            if not outcome.allowed:
+                return None
+            text = outcome.event if isinstance(outcome.event, str) else text
+        if self._text_filter is not None:
+            text = self._text_filter(text)
+        return text if text.strip() else None
+
+    def _allow(self, session: VoiceSession) -> Allow:
+        return lambda sentence: self._before_tts(session, sentence)
+
+
+async def _emptied(queue: asyncio.Queue[str | None]) -> AsyncIterator[str]:
+    while (piece := await queue.get()) is not None:
+        yield piece
