@@ -33,6 +33,7 @@ from tests.store.sql.burst import event
 
 NAMES = st.sampled_from(["a", "b", "\x00", "long" * 100])
 SMALL = st.integers(0, 4)
+EVENTS = st.integers(0, 2)
 STATUSES = st.sampled_from([RoomStatus.ACTIVE, RoomStatus.CLOSED])
 
 
@@ -46,6 +47,8 @@ class Twins(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.memory = InMemoryStore()
         self.sql = SQLStore(self.new_url())
+        for room in ("a", "\x00"):
+            self.create_room(room, RoomStatus.ACTIVE)
 
     def teardown(self) -> None:
         self.runner.run(self.sql.close())
@@ -74,12 +77,12 @@ class Twins(RuleBasedStateMachine):
     def delete_room(self, room: str) -> None:
         self.both(lambda store: store.delete_room(room))
 
-    @rule(room=NAMES, number=SMALL, key=st.none() | NAMES, kind=st.sampled_from([EventType.MESSAGE, EventType.TYPING]))
+    @rule(room=NAMES, number=EVENTS, key=st.none() | NAMES, kind=st.sampled_from([EventType.MESSAGE, EventType.TYPING]))
     def add_event(self, room: str, number: int, key: str | None, kind: EventType) -> None:
         given = event(id=f"e{number}", idempotency_key=key, type=kind)
         self.both(lambda store: store.add_event_auto_index(room, given))
 
-    @rule(number=SMALL, key=st.none() | NAMES)
+    @rule(number=EVENTS, key=st.none() | NAMES)
     def update_event(self, number: int, key: str | None) -> None:
         changed = event("new", id=f"e{number}", idempotency_key=key, status=EventStatus.READ, index=9, room_id="x")
         self.both(lambda store: store.update_event(changed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -43,7 +44,8 @@ async def test_a_refused_switch_to_the_log_is_tried_again(
         patch.setattr(asyncio, "sleep", other_goes_on)
         await switch_to_wal(engine, timeout=60)
     await engine.dispose()
-    assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as later:
+        assert later.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert len(pauses) == 2
 
 
