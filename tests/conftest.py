@@ -31,5 +31,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = [reason for reason in skipped if NOT_TESTED in reason]
     if reasons:
         terminalreporter.section("PostgreSQL", yellow=True)
-        why = reasons[0].partition(NOT_TESTED)[2].rstrip("')")
+        why = reasons[0].partition(NOT_TESTED)[2].removesuffix("')")
         terminalreporter.line(f"{NOT_TESTED}{len(reasons)} tests skipped: {why}", yellow=True)
