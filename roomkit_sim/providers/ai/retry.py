@@ -11,7 +11,10 @@ from roomkit_sim.core.ids import new_id
 from roomkit_sim.errors import ProviderError
 from roomkit_sim.models.channel import RetryPolicy
 
-__all__ = ["Failure", "jitter_from_ids", "pause_seconds", "retry_after_seconds"]
+__all__ = ["PATIENT_AS_A_PERSON", "Failure", "jitter_from_ids", "pause_seconds", "retry_after_seconds"]
+
+PATIENT_AS_A_PERSON = RetryPolicy(max_retries=2, base_delay_seconds=0.5, max_delay_seconds=8.0)
+"""For requests that somebody in a conversation waits for; a room waits 30 seconds at most."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from roomkit_sim.models.channel import RetryPolicy
+from roomkit_sim.providers.ai.retry import PATIENT_AS_A_PERSON
 
 __all__ = ["GeminiConfig"]
 
@@ -22,7 +23,7 @@ class GeminiConfig(BaseModel):
         thinking_budget: Tokens that the model may think for; 0 is none, ``None`` is the model's default.
         base_url: Where else the API is.
         timeout_seconds: For each request.
-        retry: How often, and with which pauses, a failed request is repeated.
+        retry: How often, and with which pauses, a failed request is repeated. By default briefly: a person waits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,4 +35,4 @@ class GeminiConfig(BaseModel):
     thinking_budget: int | None = None
     base_url: str | None = None
     timeout_seconds: float = Field(default=60.0, gt=0)
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = PATIENT_AS_A_PERSON

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from roomkit_sim.models.channel import RetryPolicy
+from roomkit_sim.providers.ai.retry import PATIENT_AS_A_PERSON
 
 __all__ = ["OpenAIConfig"]
 
@@ -31,7 +32,7 @@ class OpenAIConfig(BaseModel):
         reasoning_effort: Such as ``"low"``; sent when given.
         base_url: Where else the API is, such as ``"http://127.0.0.1:8000/v1"``.
         timeout_seconds: For each request.
-        retry: How often, and with which pauses, a failed request is repeated.
+        retry: How often, and with which pauses, a failed request is repeated. By default briefly: a person waits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,7 +47,7 @@ class OpenAIConfig(BaseModel):
     reasoning_effort: str | None = None
     base_url: str | None = None
     timeout_seconds: float = Field(default=60.0, gt=0)
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryPolicy = PATIENT_AS_A_PERSON
 
     @property
     def takes_temperature(self) -> bool:
