@@ -11,7 +11,7 @@ from roomkit_sim.providers.ai.retry import PATIENT_AS_A_PERSON
 
 __all__ = ["OpenAIConfig"]
 
-_REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")
+_REASONING_MODELS = ("o1", "o3", "o4", "gpt-5", "gpt-6")
 
 
 class OpenAIConfig(BaseModel):

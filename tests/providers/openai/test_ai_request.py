@@ -105,6 +105,7 @@ def test_tools_are_functions_whose_optional_parameters_stay_optional() -> None:
     [
         ({"model": "gpt-4o"}, True),
         ({"model": "gpt-5-mini"}, False),
+        ({"model": "gpt-6-sol"}, False),
         ({"model": "o3"}, False),
         ({"model": "o3", "send_temperature": True}, True),
         ({"model": "gpt-4o", "send_temperature": False}, False),
