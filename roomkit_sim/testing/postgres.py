@@ -19,6 +19,7 @@ PASSWORD = "only-for-tests"
 # Where distributions put the server's programs when they are not on the PATH.
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 ATTEMPTS = 5
+AFTER_US = 'read -r _; "$0" stop --pgdata="$1/data" --mode=immediate --wait >/dev/null 2>&1; rm -rf "$1"'
 
 
 class PostgresUnavailableError(Exception):
@@ -77,11 +78,12 @@ def temporary_postgres() -> Iterator[PostgresServer]:
         shutil.chown(folder, run.user)
         rules = ("--auth=scram-sha-256", f"--pwfile={folder / 'password'}", "--username=postgres")
         run("initdb", f"--pgdata={data}", *rules, "--encoding=UTF8", "--locale=C", "--no-sync")
-        port = _start(run, data)
-        try:
-            yield PostgresServer(port, run)
-        finally:
-            run("pg_ctl", "stop", f"--pgdata={data}", "--mode=immediate", "--wait")
+        with run.cleaning_up_after_us():
+            port = _start(run, data)
+            try:
+                yield PostgresServer(port, run)
+            finally:
+                run("pg_ctl", "stop", f"--pgdata={data}", "--mode=immediate", "--wait")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -111,17 +113,17 @@ class _Programs:
         self.user = user if user is not None else pwd.getpwuid(os.geteuid()).pw_name
 
     def __call__(self, program: str, *arguments: str) -> str:
-        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGPASSWORD": PASSWORD}
-        where: dict[str, Any] = {"cwd": self._folder, "env": environment}
-        if os.geteuid() == 0:
-            account = pwd.getpwnam(self.user)
-            where |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         # Into a file, not a pipe: the server that pg_ctl leaves behind would hold the pipe open.
         with (self._folder / "output").open("w+b") as output:
             command = [str(self._programs / program), *arguments]
             try:
                 done = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False, **where
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                    **self._where(),
                 )
             except OSError as error:
                 raise PostgresUnavailableError(f"{program} cannot be run as user {self.user}: {error}") from error
@@ -130,6 +132,27 @@ class _Programs:
         if done.returncode:
             raise PostgresUnavailableError(f"{program} failed with status {done.returncode}: {text}")
         return text
+
+    @contextmanager
+    def cleaning_up_after_us(self) -> Iterator[None]:
+        """Should this process be killed, let another one stop the server and remove its folder.
+
+        That one waits for its standard input to end, which it does when this process does, however it ends.
+        """
+        command = ["/bin/sh", "-c", AFTER_US, str(self._programs / "pg_ctl"), str(self._folder)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **self._where()) as waiting:
+            try:
+                yield
+            finally:
+                waiting.kill()
+
+    def _where(self) -> dict[str, Any]:
+        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "PGPASSWORD": PASSWORD}
+        where: dict[str, Any] = {"cwd": self._folder, "env": environment}
+        if os.geteuid() == 0:
+            account = pwd.getpwnam(self.user)
+            where |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+        return where
 
 
 def _find_programs() -> Path:

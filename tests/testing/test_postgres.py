@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +43,26 @@ def test_a_server_is_gone_with_its_files_afterwards(
     assert list(open_folder.iterdir()) == []
     with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
         probe.connect(("127.0.0.1", server.port))
+
+
+def test_a_killed_session_leaves_no_server_behind(postgres_server: PostgresServer, open_folder: Path) -> None:
+    code = """
+import sys, tempfile
+from roomkit_sim.testing.postgres import temporary_postgres
+tempfile.tempdir = sys.argv[1]
+with temporary_postgres() as server:
+    print(server.port, flush=True)
+    sys.stdin.read()
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code, open_folder], stdin=pipe, stdout=pipe, text=True) as session:
+        assert session.stdout is not None
+        port = int(session.stdout.readline())
+        session.kill()
+        session.stdout.read()  # ends when all who hold it have ended, the one that cleans up among them
+    assert list(open_folder.iterdir()) == []
+    with socket.socket() as probe, pytest.raises(ConnectionRefusedError):
+        probe.connect(("127.0.0.1", port))
 
 
 def test_missing_programs_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
