@@ -7,10 +7,21 @@ import asyncio
 import pytest
 
 from roomkit_sim.channels.voice import VoiceChannel
+from roomkit_sim.channels.voice_parts.words import spoken_words
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.errors import ConfigurationError, ProviderError, SessionNotFoundError
-from roomkit_sim.models.enums import EventType, HookExecution, HookTrigger
-from roomkit_sim.models.event import RichContent, SystemContent, TextContent
+from roomkit_sim.models.enums import ChannelType, EventType, HookExecution, HookTrigger
+from roomkit_sim.models.event import (
+    AudioContent,
+    CompositeContent,
+    EventSource,
+    LocationContent,
+    MediaContent,
+    RichContent,
+    RoomEvent,
+    SystemContent,
+    TextContent,
+)
 from roomkit_sim.models.hook import HookResult
 from roomkit_sim.voice.base import TranscriptionResult, VoiceSession, VoiceSessionState
 from roomkit_sim.voice.events import TranscriptionEvent
@@ -196,6 +207,20 @@ async def test_a_turn_that_the_caller_does_not_go_on_with_is_answered_after_the_
     assert await call.timeline() == []
     await asyncio.sleep(0.3)
     assert ("voice", "I want") in await call.timeline()
+    assert len(detector.contexts) == 1
+
+
+async def test_a_turn_is_not_over_while_the_caller_goes_on_speaking(voice_call):
+    detector = MockTurnDetector([TurnDecision(is_complete=False, wait_ms=300)])
+    call = await voice_call(
+        stt=MockSTTProvider(["I want", "to invest."]),
+        pipeline=AudioPipelineConfig(vad=EnergyVADProvider(), turn_detector=detector),
+    )
+    await call.ask()
+    await call.speak(2000)
+    await call.be_silent(600)
+    await call.answer_played()
+    assert [text for who, text in await call.timeline() if who == "voice"] == ["I want to invest."]
 
 
 async def test_a_turn_detector_that_fails_ends_the_turn(voice_call):
@@ -376,6 +401,24 @@ async def test_notices_are_not_spoken(call, notice):
     await call.kit.send_event("call-1", "agent", **notice)
     await call.answer_played()
     assert call.tts.calls == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (TextContent(body=" Hello "), "Hello"),
+        (AudioContent(url="https://example.org/a.ogg", transcript="Hello"), "Hello"),
+        (AudioContent(url="https://example.org/a.ogg"), ""),
+        (MediaContent(url="https://example.org/a.png", mime_type="image/png", caption="A chart"), "A chart"),
+        (LocationContent(latitude=1, longitude=2), ""),
+        (CompositeContent(parts=[TextContent(body="One"), LocationContent(latitude=1, longitude=2)]), "One"),
+    ],
+)
+async def test_words_are_spoken_and_addresses_are_not(content, words):
+    source = EventSource(channel_id="agent", channel_type=ChannelType.AI)
+    event = RoomEvent(room_id="call-1", source=source, content=content)
+    assert spoken_words(event) == words
+    assert spoken_words(event.model_copy(update={"visibility": "internal"})) == ""
 
 
 async def test_of_a_formatted_message_the_plain_words_are_spoken(call):

@@ -91,6 +91,22 @@ async def test_a_caller_hangs_up_after_silence_of_both_sides(caller_file: Path) 
 
 
 @pytest.mark.sim
+async def test_who_is_told_of_a_hang_up_can_disconnect_the_line_in_a_task_of_its_own(caller_file: Path) -> None:
+    backend = WavBackend(caller_file, hang_up_after_ms=100)
+    done: list[bool] = []
+
+    async def end(session: VoiceSession) -> None:
+        await backend.disconnect(session)
+        await asyncio.sleep(0.01)
+        done.append(True)
+
+    backend.on_client_disconnected(lambda session: asyncio.create_task(end(session)))
+    await backend.accept(VoiceSession(), None)
+    await asyncio.sleep(2)
+    assert done == [True]
+
+
+@pytest.mark.sim
 async def test_a_muted_caller_is_not_heard_and_the_file_goes_on(caller_file: Path) -> None:
     backend = WavBackend(caller_file)
     frames = heard_by(backend)
