@@ -24,7 +24,15 @@ def lazy_names(
     def load(name: str) -> Any:
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(home_of[name]), name)
+        try:
+            value = getattr(importlib.import_module(home_of[name]), name)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] == "roomkit_sim":
+                raise
+            raise ModuleNotFoundError(
+                f'{package}.{name} needs the package {error.name!r}: pip install "roomkit-sim[sim]" has all of it',
+                name=error.name,
+            ) from error
         setattr(sys.modules[package], name, value)
         return value
 

@@ -165,8 +165,8 @@ class HandoffHandler:
                 if escalated_to is not None:
                     await self._announce(room_id, calling_agent_id, continuation(escalated_to))
             except Exception as error:
-                await self._store(room_id, before, "rolled_back")
                 refused = Refused(decision.target, f"the handoff could not be announced: {error}")
+                await self._store(room_id, before, "rolled_back", reason=refused.reason)
                 result = HandoffResult(accepted=False, reason=refused.reason)
                 return PreparedHandoff(room_id, calling_agent_id, refused, before, before, result)
         result = HandoffResult(
@@ -253,7 +253,7 @@ class HandoffHandler:
         async with self._kit.lock_manager.locked(room_id):
             current = get_conversation_state(await self._kit.get_room(room_id))
             if current.phase_history == prepared.after.phase_history:
-                await self._store(room_id, _rolled_back(current, prepared.before), "rolled_back")
+                await self._store(room_id, _rolled_back(current, prepared.before), "rolled_back", reason=failure)
             try:
                 await self._announce(
                     room_id, prepared.from_agent, failure_notice(prepared.from_agent, decision, failure)
@@ -284,7 +284,9 @@ class HandoffHandler:
         found = next((binding.channel_id for binding in bindings if binding.channel_type.value in types), None)
         return None if found == self._event_channel_id else found
 
-    async def _store(self, room_id: str, state: ConversationState, why: str, room: Room | None = None) -> None:
+    async def _store(
+        self, room_id: str, state: ConversationState, why: str, room: Room | None = None, reason: str | None = None
+    ) -> None:
         room = room or await self._kit.get_room(room_id)
         await self._kit.store.update_room(set_conversation_state(room, state))
         await self._emit(
@@ -296,6 +298,7 @@ class HandoffHandler:
             handoff_count=state.handoff_count,
             language=state.context.get("language"),
             why=why,
+            **({} if reason is None else {"reason": reason}),
         )
 
     async def _announce(self, room_id: str, from_agent: str, notice: dict[str, Any]) -> None:

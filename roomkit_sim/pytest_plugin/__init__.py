@@ -48,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the virtual loop for tests that ask for it."""
+    _check_options(config)
     config.addinivalue_line(
         "markers", "sim(seed=0, budget_ms=3600000): run this async test in a simulated world, in virtual time"
     )
@@ -55,6 +56,24 @@ def pytest_configure(config: pytest.Config) -> None:
         from roomkit_sim.pytest_plugin import virtual_loop
 
         config.pluginmanager.register(virtual_loop, "roomkit_sim_virtual_loop")
+
+
+def _check_options(config: pytest.Config) -> None:
+    from roomkit_sim.errors import ScenarioError
+    from roomkit_sim.sim.scenario.seeds import parse_seeds
+
+    try:
+        parse_seeds(config.getoption("--sim-seeds"))
+    except ScenarioError as error:
+        raise pytest.UsageError(str(error)) from error
+    if config.getoption("--sim-output") is not None:
+        from roomkit_sim.pytest_plugin.places import why_not_replaceable
+
+        wrong = why_not_replaceable(config)
+        if wrong is not None:
+            raise pytest.UsageError(wrong)
+    if config.getoption("--sim-list") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--sim-list lists in one process: leave -n out")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -93,7 +112,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from roomkit_sim.pytest_plugin.places import staging_of
 
     if _session in session.config.stash or staging_of(session.config).exists():
-        simulation_session(session.config).finish()
+        is_written = simulation_session(session.config).finish()
+        if not is_written and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -12,7 +12,6 @@ from roomkit_sim.errors import RoomkitSimError
 from roomkit_sim.pytest_plugin import simulation_session
 from roomkit_sim.pytest_plugin.places import shown
 from roomkit_sim.pytest_plugin.session import SimulationFailed
-from roomkit_sim.sim.runner.simulate import run_plan
 from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.plan import Plan, plans
 
@@ -49,7 +48,7 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         """Play it, keep its calls, and fail if anything is found in one of them."""
         session = simulation_session(self.config)
-        run = run_plan(self.plan)
+        run = session.played(self.plan)
         texts = [text for call in run.calls if (text := session.keep(call)) is not None]
         self.user_properties.append(("seed", self.plan.seed))
         ears = [metrics.latencies.ear_ms for metrics in run.handoffs if metrics.latencies.ear_ms is not None]

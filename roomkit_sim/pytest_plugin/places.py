@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import pytest
 
-__all__ = ["output_of", "shown", "staging_of"]
+__all__ = ["output_of", "shown", "staging_of", "why_not_replaceable"]
 
 DEFAULT_OUTPUT = "reports/latest"
+_staging: pytest.StashKey[Path] = pytest.StashKey()
 
 
 def output_of(config: pytest.Config) -> Path:
@@ -19,12 +21,27 @@ def output_of(config: pytest.Config) -> Path:
 
 
 def staging_of(config: pytest.Config) -> Path:
-    """Where the calls of this run are collected: beside the report, so that a rename puts it in place."""
-    given = getattr(config, "workerinput", {}).get("roomkit_sim_staging")
-    if given is not None:
-        return Path(given)
+    """Where the calls of this run are collected, by all of its processes."""
+    if _staging not in config.stash:
+        given = getattr(config, "workerinput", {}).get("roomkit_sim_staging")
+        output = output_of(config)
+        # A process id alone would not do: containers give the same one again, with what a crashed run has left.
+        own = output.parent / f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
+        config.stash[_staging] = own if given is None else Path(given)
+    return config.stash[_staging]
+
+
+def why_not_replaceable(config: pytest.Config) -> str | None:
+    """Why the folder that the user named cannot become the report; nothing if it can.
+
+    A report replaces its folder as a whole, so it must be a report, or empty, or not there.
+    """
     output = output_of(config)
-    return output.parent / f".{output.name}.{os.getpid()}.part"
+    if output.is_dir() and any(output.iterdir()) and not (output / "run.json").is_file():
+        return f"--sim-output={output}: the folder holds something else than a report; it would be deleted"
+    if output.exists() and not output.is_dir():
+        return f"--sim-output={output}: there is a file of this name"
+    return None
 
 
 def shown(path: Path, config: pytest.Config) -> str:

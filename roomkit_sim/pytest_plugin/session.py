@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from roomkit_sim.errors import ReportError, ScenarioError
+from roomkit_sim.errors import ReportError, RoomkitSimError
 from roomkit_sim.pytest_plugin.places import output_of, shown, staging_of
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.report.failure_text import failure_text
@@ -17,7 +17,10 @@ from roomkit_sim.sim.report.staging import ArtifactPolicy, Staging
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.totals import Totals
 from roomkit_sim.sim.report.write import write_report
-from roomkit_sim.sim.scenario.plan import parse_seeds
+from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.runner.simulate import Run, run_plan
+from roomkit_sim.sim.scenario.plan import Plan
+from roomkit_sim.sim.scenario.seeds import parse_seeds
 
 __all__ = ["SimulationFailed", "SimulationSession"]
 
@@ -31,9 +34,6 @@ class SimulationSession:
 
     Args:
         config: Of the pytest run.
-
-    Raises:
-        pytest.UsageError: ``--sim-seeds`` names no seeds.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -42,12 +42,8 @@ class SimulationSession:
         self.staging = Staging(staging_of(config))
         self.policy: ArtifactPolicy = config.getoption("--sim-artifacts")
         self.totals: Totals | None = None
-        self.notes: dict[str, None] = {}
         self._failure: str | None = None
-        try:
-            self._seeds = parse_seeds(config.getoption("--sim-seeds"))
-        except ScenarioError as error:
-            raise pytest.UsageError(str(error)) from error
+        self._seeds = parse_seeds(config.getoption("--sim-seeds"))
         _make_importable(config.rootpath)
 
     def seeds(self, path: Path) -> tuple[int, ...]:
@@ -62,6 +58,18 @@ class SimulationSession:
         ]
         return tuple(dict.fromkeys([*self._seeds, *wanted]))
 
+    def played(self, plan: Plan, app: Answer | None = None) -> Run:
+        """Play a plan. One that cannot be played is in the report as invalid.
+
+        Raises:
+            RoomkitSimError: It cannot be played.
+        """
+        try:
+            return run_plan(plan, app)
+        except RoomkitSimError as error:
+            self.staging.add_unplayed(plan, error)
+            raise
+
     def keep(self, checked: CheckedCall) -> str | None:
         """Add a call to the report.
 
@@ -74,15 +82,16 @@ class SimulationSession:
         page = None if folder is None else shown(self.output / folder / "index.html", self._config)
         return failure_text(checked, page)
 
-    def finish(self) -> None:
-        """Write the report. What goes wrong is said in the summary; it must not hide the tests' results."""
+    def finish(self) -> bool:
+        """Write the report; tells whether there is one, or need be none."""
         if self.staging.is_empty:
-            return
+            return True
         command = shlex.join(["pytest", *self._config.invocation_params.args])
         try:
             self.totals = write_report(self.staging, self.output, command)
         except ReportError as error:
             self._failure = str(error)
+        return self._failure is None
 
     def summarise(self, reporter: pytest.TerminalReporter) -> None:
         """Print the summary."""

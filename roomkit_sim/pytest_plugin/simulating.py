@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from roomkit_sim.pytest_plugin.places import shown
 from roomkit_sim.pytest_plugin.session import SimulationFailed, SimulationSession
 from roomkit_sim.sim.runner.application import Answer
-from roomkit_sim.sim.runner.simulate import Run, make_plan, run_plan
-from roomkit_sim.sim.scenario.model import Scenario
+from roomkit_sim.sim.runner.simulate import Playable, Run, make_plan
 from roomkit_sim.sim.scenario.plan import Plan
 
 __all__ = ["Simulate"]
@@ -34,19 +30,20 @@ class Simulate:
 
     def __call__(
         self,
-        scenario: Path | str | Mapping[str, Any] | Scenario | Plan,
+        scenario: Playable,
         *,
         seed: int = 0,
         app: Answer | None = None,
         check: bool = True,
     ) -> Run:
-        """Play a scenario; its calls go into the report of the run.
+        """Play a scenario; its calls go into the report.
 
         Args:
             scenario: A scenario file, a scenario as plain values, a model, or a plan.
             seed: From which all randomness is drawn.
             app: The application, instead of the one that the scenario names.
-            check: Whether what is found in a call fails the test. Without it, look at ``run.findings``.
+            check: Whether what is found in a call fails the test. Without it, look at ``run.findings``; the call does
+                not go into the report, whose verdict would be another than the test's.
 
         Raises:
             SimulationFailed: Something was found.
@@ -54,13 +51,16 @@ class Simulate:
         """
         __tracebackhide__ = True
         self._count += 1
-        run = run_plan(self._plan(scenario, seed, app), app)
+        plan = self._plan(scenario, seed, app)
+        run = self._session.played(plan, app)
+        if not check:
+            return run
         texts = [text for call in run.calls if (text := self._session.keep(call)) is not None]
-        if check and texts:
+        if texts:
             raise SimulationFailed("\n\n" + "\n\n".join(texts))
         return run
 
-    def _plan(self, scenario: Path | str | Mapping[str, Any] | Scenario | Plan, seed: int, app: Answer | None) -> Plan:
+    def _plan(self, scenario: Playable, seed: int, app: Answer | None) -> Plan:
         plan = make_plan(scenario, seed=seed, app=app, base_dir=self._node.path.parent)
         again = f"-{self._count}" if self._count > 1 else ""
         rerun = f'pytest "{self._node.nodeid}"'

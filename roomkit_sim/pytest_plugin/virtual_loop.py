@@ -43,6 +43,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     marker = item.get_closest_marker("sim")
     settings = marker.kwargs if marker is not None else {}
+    unknown = [name for name in settings if name not in ("seed", "budget_ms")]
+    if unknown or (marker is not None and marker.args):
+        raise pytest.UsageError(f"{item.nodeid}: mark sim takes seed= and budget_ms= only")
     budget_ms = int(settings.get("budget_ms", DEFAULT_BUDGET_MS))
     item.stash[_world] = World(seed=int(settings.get("seed", 0)), budget_ns=budget_ms * 1_000_000)
     _running.append(item.stash[_world])
@@ -57,8 +60,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Seeded entropy and no real network while a simulated test runs."""
     if _world not in item.stash:
         return (yield)
-    with item.stash[_world].installed():
-        return (yield)
+    world = item.stash[_world]
+    with world.installed():
+        result = yield
+    if world.unhandled:
+        pytest.fail("in the background: " + "; ".join(world.unhandled), pytrace=False)
+    return result
 
 
 @pytest.fixture

@@ -39,8 +39,8 @@ def test_seeds_make_runs(suite: pytest.Pytester, seeds: str, count: int) -> None
 def test_seeds_that_are_none_are_a_usage_error(suite: pytest.Pytester) -> None:
     suite.makefile(".scenario.yaml", good=scenario_text())
     result = suite.runpytest("--sim-seeds", "many")
-    result.stdout.fnmatch_lines(["*--sim-seeds='many': expected a seed*"])
-    assert result.ret != 0
+    result.stderr.fnmatch_lines(["ERROR: --sim-seeds='many': expected a seed*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_keyword_selects_scenarios(suite: pytest.Pytester) -> None:
@@ -102,7 +102,7 @@ def test_missing_application_fails_with_the_reason_and_the_other_scenarios_run(s
     suite.makefile(".scenario.yaml", a=scenario_text(scenario="good-one"), b=scenario_text(app="lime:answer"))
     result = suite.runpytest()
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["app 'lime:answer': cannot import 'lime'*"])
+    result.stdout.fnmatch_lines(["app 'lime:answer': cannot import 'lime'*", "1 of 2 calls passed; 1 invalid*"])
 
 
 def test_list_says_what_there_is_and_runs_nothing(suite: pytest.Pytester) -> None:
@@ -119,14 +119,32 @@ def test_output_goes_where_the_user_says(suite: pytest.Pytester) -> None:
     assert len([*(suite.path / "elsewhere" / "run" / "calls").iterdir()]) == 1
 
 
-def test_output_that_is_no_report_is_kept_and_said(suite: pytest.Pytester) -> None:
+def test_output_that_is_no_report_is_refused_before_anything_is_run(suite: pytest.Pytester) -> None:
     suite.makefile(".scenario.yaml", good=scenario_text())
     (suite.path / "precious").mkdir()
     (suite.path / "precious" / "file").write_text("x")
     result = suite.runpytest("--sim-output", "precious")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["no report: *precious is no report of an earlier run*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --sim-output=*precious: the folder holds something else than a report*"])
     assert (suite.path / "precious" / "file").read_text() == "x"
+
+
+def test_report_that_cannot_be_written_is_said_and_fails_the_run(suite: pytest.Pytester) -> None:
+    suite.makefile(".scenario.yaml", good=scenario_text())
+    suite.makeconftest(
+        """
+        import roomkit_sim.sim.report.staging as staging
+        from roomkit_sim.errors import ReportError
+
+        def fails(self, output):
+            raise ReportError("disk on fire")
+
+        staging.Staging.put_in_place = fails
+        """
+    )
+    result = suite.runpytest()
+    result.stdout.fnmatch_lines(["no report: disk on fire"])
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
 
 
 def test_suite_without_simulations_is_left_alone(suite: pytest.Pytester) -> None:

@@ -24,7 +24,10 @@ class Adapter(Protocol):
         ...
 
     def facts(self, answered: Any) -> Mapping[str, Json]:
-        """What the checks need to know of the application: ``allowed_transitions`` and ``agents``, where known."""
+        """What the checks need to know of the application, where it is known.
+
+        ``allowed_transitions``: phase to the phases that may follow. ``voices``: agent to the voice that is its own.
+        """
         ...
 
     async def end(self, answered: Any) -> None:

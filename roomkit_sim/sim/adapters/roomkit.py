@@ -50,7 +50,7 @@ _KINDS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "conversation_state": (
         "state",
-        {key: key for key in ("phase", "agent", "previous_agent", "handoff_count", "language", "why")},
+        {key: key for key in ("phase", "agent", "previous_agent", "handoff_count", "language", "why", "reason")},
     ),
     "session_reconfigure": ("reconfigure", {key: key for key in ("step", "agent", "attempt", "error")}),
     "realtime_connection": ("connection", {"step": "step", "detail": "detail"}),
@@ -78,12 +78,17 @@ class RoomKitAdapter:
         return isinstance(answered, Call)
 
     def facts(self, answered: Call) -> Mapping[str, Json]:
-        """The allowed transitions of the pipeline installed on the call's channel, where there is one."""
+        """Of the pipeline installed on the call's channel, if one is: its transitions, and its agents' voices."""
         handler = getattr(answered.kit.channels.get(answered.session.channel_id), "handoff_handler", None)
-        transitions = getattr(handler, "allowed_transitions", None)
-        if transitions is None:
+        if handler is None:
             return {}
-        return {"allowed_transitions": {phase: sorted(allowed) for phase, allowed in sorted(transitions.items())}}
+        facts: dict[str, Json] = {
+            "voices": {name: agent.voice for name, agent in sorted(handler.agents.items()) if agent.voice}
+        }
+        if handler.allowed_transitions is not None:
+            transitions = sorted(handler.allowed_transitions.items())
+            facts["allowed_transitions"] = {phase: sorted(allowed) for phase, allowed in transitions}
+        return facts
 
     async def end(self, answered: Call) -> None:
         """End the caller's session, if the hang-up has not ended it already."""

@@ -18,6 +18,8 @@ __all__ = ["Clip", "read_clip", "write_wav"]
 
 _SILENT_DBFS = -60.0
 
+MAX_LENGTH_S = 120
+
 
 @dataclass(frozen=True, eq=False)
 class Clip:
@@ -63,14 +65,19 @@ def read_clip(path: Path | str, rate_hz: int) -> Clip:
 def _read(path: Path) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], int]:
     import soundfile
 
-    if not path.is_file():
-        raise AudioError(f"{path}: there is no such sound file; paths are relative to the scenario file")
     try:
+        if not path.is_file():
+            raise AudioError(f"{path}: there is no such sound file; paths are relative to the scenario file")
+        length_s = soundfile.info(path).duration
+        if length_s > MAX_LENGTH_S:
+            raise AudioError(f"{path}: {length_s:.0f} s of sound; an utterance may have {MAX_LENGTH_S} s: cut it")
         data, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         raise AudioError(f"{path}: not a sound file that can be read ({error}); use WAV or FLAC") from error
     if not len(data):
         raise AudioError(f"{path}: the sound file has no frames; record or synthesise it again")
+    if not np.isfinite(data).all():
+        raise AudioError(f"{path}: the sound file has samples that are no numbers; export it again")
     return data, int(rate_hz)
 
 

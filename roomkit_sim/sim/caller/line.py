@@ -352,34 +352,17 @@ class PhoneLine:
 
     Args:
         call_id: Unique in the run, and the same whenever the run is repeated with its seed.
-        transport: To be handed to the voice channel: the line itself, or the exchange that all lines of a run share.
+        transport: To be handed to the voice channel.
         sample_rate_hz: Of the caller's PCM16 mono.
+        connection: To be handed to ``start_session``.
         secrets: Where :meth:`secret` gets values from.
-        own_line: The caller's line, where ``transport`` is an exchange.
     """
 
     call_id: str
     transport: VoiceBackend
     sample_rate_hz: int
+    connection: LineConnection
     secrets: Callable[[str], str] = field(default=simulated_secret, repr=False)
-    own_line: LineTransport | None = field(default=None, repr=False)
-
-    @property
-    def line(self) -> LineTransport:
-        """The caller's line.
-
-        Raises:
-            ConfigurationError: The transport is an exchange, and ``own_line`` was not given.
-        """
-        line = self.own_line if self.own_line is not None else self.transport
-        if not isinstance(line, LineTransport):
-            raise ConfigurationError(f"call {self.call_id!r}: a PhoneLine on an exchange needs own_line=")
-        return line
-
-    @property
-    def connection(self) -> LineConnection:
-        """To be handed to ``start_session``."""
-        return self.line.connection
 
     def secret(self, name: str) -> str:
         """The value of a secret such as ``GEMINI_API_KEY``: a placeholder unless the call is live."""

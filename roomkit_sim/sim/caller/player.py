@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from roomkit_sim.sim.audio.files import Clip
-from roomkit_sim.sim.caller.line import PhoneLine
+from roomkit_sim.sim.caller.line import LineTransport
 from roomkit_sim.sim.caller.speech import speech_bounds
 from roomkit_sim.sim.scenario.caller import Caller, HangUp, Say, Step, Wait
 from roomkit_sim.sim.trace.events import Json, TraceEvent
@@ -15,6 +15,8 @@ from roomkit_sim.sim.trace.recorder import Recorder
 __all__ = ["Player"]
 
 _MS = 1_000_000
+NOTICE_MS = 100
+"""So long an agent has been heard when the caller notices: as much sound as it takes to tell a voice."""
 
 
 class Player:
@@ -37,13 +39,13 @@ class Player:
         *,
         caller: Caller,
         clips: Mapping[str, Clip],
-        line: PhoneLine,
+        line: LineTransport,
         recorder: Recorder,
         voices_of: Callable[[str], tuple[str, ...]],
     ) -> None:
         self._caller = caller
         self._clips = clips
-        self._line = line.line
+        self._line = line
         self._recorder = recorder
         self._voices_of = voices_of
         self._step = 0
@@ -106,6 +108,8 @@ class Player:
             persona = step.persona
             voices = None if persona is None else lambda: self._voices_of(persona)
             happened = await self._line.wait_speech(voices, step.within_ms * _MS)
+            if happened:
+                return await self._reach(self._line.position + NOTICE_MS * self._line.rate_hz // 1000)
         if not happened and not self._line.ended:
             self._timed_out(step.for_, step.within_ms, step.persona)
         return happened

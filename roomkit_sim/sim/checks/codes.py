@@ -108,10 +108,21 @@ CODES = {
         "State was written, or the session touched, before the decision.",
         "Decide first; write and reconfigure only when the handoff is accepted.",
     ),
+    "INV007": Code(
+        "an agent went on after a person had taken over",
+        "The model's session was left open, or its audio still played.",
+        "Release the provider when a handoff to a person is accepted; see HandoffHandler and release_provider().",
+    ),
+    "INV008": Code(
+        "a session runs an agent with a voice that is not its own",
+        "The voice was not switched at the handoff, or the channel's default took its place.",
+        "Compare the agent's voice with the setup frame of the connection.",
+    ),
     "CALLER001": Code(
         "the caller waited in vain",
         "The agent did not speak (or fall silent) in time, or another persona spoke.",
-        "Look at what the server heard and said before; raise within_ms only if the wait is legitimate.",
+        "Look at what the server heard and said before. At the start of a call: does anybody ask the first agent to "
+        "speak (handler.send_greeting)? Raise within_ms only if the wait is legitimate.",
     ),
     "CALLER002": Code(
         "the application hung up on the caller",
@@ -148,6 +159,11 @@ CODES = {
         "What it allows did not happen any more.",
         "Remove the waiver, so that the check guards again.",
     ),
+    "INVALID007": Code(
+        "the moment at which the caller hangs up never came",
+        "The event that the step waits for did not happen.",
+        "Look at the trace for the event that should have happened, and at what happened instead.",
+    ),
     "APP001": Code(
         "the application raised",
         "An exception left answer(), or came up while the call was ended.",
@@ -172,5 +188,10 @@ CODES = {
         "an error in the background",
         "A background task failed, or an exception was never retrieved.",
         "The runtime reports where; nothing else told the caller.",
+    ),
+    "APP006": Code(
+        "the scenario could not be played",
+        "The application cannot be imported, an utterance has no usable sound, or the scenario contradicts itself.",
+        "The message says what is missing and what to do.",
     ),
 }

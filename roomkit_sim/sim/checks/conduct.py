@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roomkit_sim.sim.checks.findings import Finding
+from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.speech import agent_speech
@@ -26,12 +26,15 @@ def check_caller(subject: Subject) -> Iterator[Finding]:
 
 def _in_vain(subject: Subject, event: TraceEvent) -> Finding:
     data = event.data
-    step, whom = data.get("step"), f" of persona {data['persona']}" if data.get("persona") else ""
+    step, awaited = data.get("step"), str(data.get("for"))
+    whom = f" of persona {data['persona']}" if data.get("persona") else ""
+    is_moment = "." in awaited
     return Finding(
-        "CALLER001",
-        f"step {step}: waited {data.get('within_ms')} ms for {data.get('for')}{whom}",
+        "INVALID007" if is_moment else "CALLER001",
+        f"step {step}: waited {data.get('within_ms')} ms for {awaited}{whom}",
         at_ns=event.t_ns,
         where=subject.step_at(step) if isinstance(step, int) else subject.record.source,
+        severity=Severity.INVALID if is_moment else Severity.ERROR,
     )
 
 
@@ -72,7 +75,7 @@ def check_application(subject: Subject) -> Iterator[Finding]:
     for event in subject.record.events:
         match event.name:
             case "runtime.app_raised":
-                yield _at(subject, event, "APP001", _raised(event), actual=_places(event))
+                yield _at(subject, event, "APP001", _raised(event))
             case "server.refused":
                 yield _at(subject, event, "APP002", f"connection {event.data.get('conn')}: {event.data.get('why')}")
             case "world.deadlock" | "world.budget_exceeded":
@@ -82,19 +85,22 @@ def check_application(subject: Subject) -> Iterator[Finding]:
             case "world.unhandled":
                 yield _at(subject, event, "APP005", str(event.data.get("message")))
             case "runtime.error":
-                yield _at(subject, event, "APP005", f"{event.data.get('where')}: {event.data.get('message')}")
+                yield _at(subject, event, "APP005", _failed(event))
             case _:
                 pass
 
 
 def _raised(event: TraceEvent) -> str:
-    return f"{event.data.get('exception')}: {event.data.get('message')}"
-
-
-def _places(event: TraceEvent) -> str:
+    """The exception, and below it where it came from, innermost first."""
     where = event.data.get("where")
-    return ", called from ".join(str(place) for place in reversed(where)) if isinstance(where, list) else ""
+    places = [f"at {place}" for place in reversed(where)] if isinstance(where, list) else []
+    return "\n".join([f"{event.data.get('exception')}: {event.data.get('message')}", *places])
 
 
-def _at(subject: Subject, event: TraceEvent, code: str, message: str, actual: str = "") -> Finding:
-    return Finding(code, message, at_ns=event.t_ns, where=subject.record.source, actual=actual)
+def _failed(event: TraceEvent) -> str:
+    exception = event.data.get("exception")
+    return f"{event.data.get('where')}: {f'{exception}: ' if exception else ''}{event.data.get('message')}"
+
+
+def _at(subject: Subject, event: TraceEvent, code: str, message: str) -> Finding:
+    return Finding(code, message, at_ns=event.t_ns, where=subject.record.source)

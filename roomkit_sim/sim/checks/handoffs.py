@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.checks.subject import Subject
-from roomkit_sim.sim.metrics.latencies import latencies
+from roomkit_sim.sim.metrics.latencies import latencies_of
 from roomkit_sim.sim.scenario.consistency import HUMAN
 from roomkit_sim.sim.scenario.expect import HandoffExpectation
 from roomkit_sim.sim.trace.handoffs import Handoff, handoffs
@@ -72,8 +72,8 @@ def _wanted(wanted: HandoffExpectation) -> str:
 
 
 def _got(got: Handoff) -> str:
-    decision = {True: "accepted", False: f"refused: {got.reason}", None: "never decided"}[got.accepted]
-    return f"{got.from_agent} -> {got.to_agent}, {decision}"
+    why = f": {got.reason}" if got.accepted is False else ""
+    return f"{got.from_agent} -> {got.to_agent}, {got.verdict}{why}"
 
 
 def check_completion(subject: Subject) -> Iterator[Finding]:
@@ -97,7 +97,7 @@ def check_completion(subject: Subject) -> Iterator[Finding]:
 def check_budgets(subject: Subject) -> Iterator[Finding]:
     """The latencies of each expected handoff are within its budget."""
     for index, (wanted, got) in enumerate(zip(subject.expect.handoffs or (), handoffs(subject.record), strict=False)):
-        measured = latencies(got.stages).as_dict()
+        measured = latencies_of(got.stages).as_dict()
         for name, limit in wanted.budget.limits().items():
             where = subject.expected_at("handoffs", index, "budget", name)
             value = measured[name]

@@ -9,10 +9,12 @@ from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.handoffs import check_budgets, check_completion, check_handoffs
 from roomkit_sim.sim.checks.invariants import (
     check_caller_audio,
+    check_human_takeover,
     check_one_voice,
     check_refusals,
     check_silence_of_the_old,
     check_state_and_wire,
+    check_voices_of_agents,
 )
 from roomkit_sim.sim.checks.paths import check_legality, check_phases, check_route
 from roomkit_sim.sim.checks.subject import Subject
@@ -35,6 +37,8 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     check_one_voice,
     check_silence_of_the_old,
     check_state_and_wire,
+    check_voices_of_agents,
+    check_human_takeover,
     check_refusals,
     check_voices,
     check_caller_audio,

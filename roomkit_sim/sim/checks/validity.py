@@ -16,10 +16,12 @@ def check_personas(subject: Subject) -> Iterator[Finding]:
     """Every session has somebody in charge, who can do what the rules say, with a voice of its own."""
     for event in subject.record.events:
         if event.name == "server.persona" and event.data.get("name") == NOBODY:
-            message = f"no persona's 'when' is in the instructions of connection {event.data.get('conn')}"
+            begin = str(event.data.get("instructions", ""))
+            message = f"no persona's 'when' is in the instructions of connection {event.data.get('conn')}: {begin!r}"
             yield _invalid(subject, "INVALID001", message, event.t_ns)
         elif event.name == "server.mind_refused":
-            yield _invalid(subject, "INVALID003", str(event.data.get("why")), event.t_ns)
+            rule = f"rule {event.data.get('rule')} of persona {event.data.get('persona')}: "
+            yield _invalid(subject, "INVALID003", f"{rule}{event.data.get('why')}", event.t_ns)
         elif event.name == "line.voice_conflict":
             yield _invalid(subject, "INVALID005", str(event.data.get("message")), event.t_ns)
 

@@ -1,7 +1,7 @@
 """Metric set v1: the handoff waterfall and the caller's audio, as functions of a trace."""
 
 from roomkit_sim.sim.metrics.caller_audio import CallerAudio, Stretch, account
-from roomkit_sim.sim.metrics.latencies import ADDITIVE, METRIC_VERSION, Latencies, latencies
+from roomkit_sim.sim.metrics.latencies import ADDITIVE, METRIC_VERSION, Latencies, latencies_of
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
 
 __all__ = [
@@ -12,6 +12,6 @@ __all__ = [
     "Latencies",
     "Stretch",
     "account",
-    "latencies",
+    "latencies_of",
     "measure",
 ]

@@ -72,11 +72,12 @@ def account(record: CallRecord) -> CallerAudio | None:
     """Account for the caller's audio between the first setup and the end of the call.
 
     Returns:
-        Nothing when the trace has no accounting (``server.audio_received``), as in live calls, or no setup.
+        Nothing when the trace has no accounting, as in live calls, or no setup.
     """
     spans = [_span(event) for event in record.events if event.name == "server.audio_received"]
     window = _window(record)
-    if not spans or window is None:
+    accounted = bool(spans) or any(event.name == "server.audio_accounted" for event in record.events)
+    if not accounted or window is None:
         return None
     start, end = record.sample(window.start_ns), record.sample(window.end_ns)
     covered = coverage(spans, start, end, least_samples=max(1, LEAST_MS * record.rate_hz // 1000))

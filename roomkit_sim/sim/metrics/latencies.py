@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-__all__ = ["ADDITIVE", "METRIC_VERSION", "Latencies", "latencies"]
+__all__ = ["ADDITIVE", "METRIC_VERSION", "Latencies", "latencies_of"]
 
 METRIC_VERSION = "1"
 
@@ -68,7 +68,7 @@ class Latencies:
         return {name: getattr(self, name) for name in ADDITIVE}
 
 
-def latencies(stages: Mapping[str, int]) -> Latencies:
+def latencies_of(stages: Mapping[str, int]) -> Latencies:
     """The latencies of one handoff.
 
     Args:

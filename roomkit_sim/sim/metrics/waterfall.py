@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from roomkit_sim.sim.metrics.caller_audio import CallerAudio, account
-from roomkit_sim.sim.metrics.latencies import Latencies, latencies
+from roomkit_sim.sim.metrics.latencies import Latencies, latencies_of
 from roomkit_sim.sim.trace.handoffs import Handoff, handoffs
 from roomkit_sim.sim.trace.record import CallRecord
 
@@ -40,7 +40,7 @@ def _measure(handoff: Handoff, audio: CallerAudio | None) -> HandoffMetrics:
     start, end = handoff.t_ns, handoff.stages.get("H11", handoff.until_ns)
     return HandoffMetrics(
         handoff,
-        latencies(handoff.stages),
+        latencies_of(handoff.stages),
         None if audio is None else audio.lost_ms(start, end),
         None if audio is None else audio.doubled_ms(start, end),
     )

@@ -1,1 +1,1 @@
-"""TODO one line: what this package is."""
+"""Reports of runs: tables, summaries, pages, and what a failure looks like in a terminal."""

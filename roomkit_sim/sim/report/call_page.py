@@ -9,11 +9,12 @@ import json
 import numpy as np
 
 from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
 from roomkit_sim.sim.metrics.waterfall import measure
 from roomkit_sim.sim.report.lanes import LANE_HEIGHT, PX_PER_S, lanes
 from roomkit_sim.sim.report.pages import render
-from roomkit_sim.sim.report.waterfalls import waterfall
+from roomkit_sim.sim.report.waterfalls import waterfalls
 from roomkit_sim.sim.trace.record import CallRecord
 
 __all__ = ["call_page", "stereo_ogg"]
@@ -28,12 +29,13 @@ def call_page(checked: CheckedCall) -> str:
     return render(
         "call.html.j2",
         checked=checked,
+        codes=CODES,
         record=record,
         lanes=lanes(record),
         lane_height=LANE_HEIGHT,
         px_per_s=PX_PER_S,
         seconds=record.end_ns / 1e9,
-        handoffs=[(item, waterfall(item)) for item in metrics],
+        handoffs=[(item, bars) for item, bars in zip(metrics, waterfalls(metrics), strict=True)],
         events=[(event, json.dumps(dict(event.data), ensure_ascii=False)) for event in record.events],
         sound=stereo_ogg(record),
         metric_version=METRIC_VERSION,

@@ -48,8 +48,10 @@ def _lines(checked: CheckedCall, listen: str | None) -> Iterator[str]:
     yield f"{failures[0].where or record.source}  {record.run}{_call(record)}"
     for finding in failures:
         yield from _finding(finding)
-    first_ns = next((finding.at_ns for finding in failures if finding.at_ns is not None), record.end_ns)
-    yield from _events(record, first_ns)
+    moments = [finding.at_ns for finding in failures if finding.at_ns is not None]
+    first_ns = min(moments, default=record.end_ns)
+    # What led to the first one, and what came of it until the last.
+    yield from _events(record, max(moments, default=record.end_ns))
     yield f"  replay          {record.rerun}"
     if listen is not None:
         yield f"  listen          {listen}#t={max(0.0, first_ns / 1e9 - 1):.1f}"
@@ -65,9 +67,9 @@ def _finding(finding: Finding) -> Iterator[str]:
     first, *more = finding.message.splitlines()
     yield f"  {finding.code} {first}{invalid}"
     yield from (f"    {line}" for line in more)
-    place = f"  {finding.where}" if finding.where else ""
-    if finding.at_ns is not None:
-        yield f"    at {seconds(finding.at_ns)}{place}"
+    moment = f"at {seconds(finding.at_ns)}" if finding.at_ns is not None else ""
+    if moment or finding.where:
+        yield f"    {'  '.join(part for part in (moment, finding.where) if part)}"
     if finding.expected:
         yield f"    expected      {finding.expected}"
     if finding.actual:

@@ -84,10 +84,10 @@ def _transitions(handoffs: Iterable[Row]) -> list[tuple[str, str, int, int, int]
 
 
 def _worst_ear(handoffs: Iterable[Row]) -> dict[str, float]:
-    """The longest ``ear_ms`` of each call, by run and call."""
+    """The longest ``ear_ms`` of each call, by its slug."""
     worst: dict[str, float] = {}
     for row in handoffs:
-        key, value = f"{row['run']}/{row['call']}", row["ear_ms"]
+        key, value = str(row["slug"]), row["ear_ms"]
         if isinstance(value, int | float):
             worst[key] = max(worst.get(key, 0.0), float(value))
     return worst

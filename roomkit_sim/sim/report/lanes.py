@@ -133,7 +133,7 @@ def _connection(view: ConnectionView, end_ns: int, palette: _Palette) -> Iterato
 
 def _handoffs(record: CallRecord) -> Iterator[Mark]:
     for handoff in handoffs(record):
-        verdict = "" if handoff.accepted else "refused"
+        verdict = "" if handoff.accepted else handoff.verdict
         yield Mark(
             _x(handoff.t_ns),
             f"{handoff.from_agent} → {handoff.to_agent} {verdict}",

@@ -18,8 +18,8 @@ _CODES_HEAD = """\
 # Findings
 
 Every finding has a code. `INVALID` codes fail a call too, and say that it proves nothing: a precondition did not hold.
-A scenario can allow a code with a reason, `expect: {waive: {INV002: "known, see ticket 12"}}`; a waiver that is not
-needed any more is a finding itself. This page is made by `roomkit-sim explain --all`."""
+A scenario can waive an invariant (`INV`) with a reason, `expect: {waive: {INV002: "known, see ticket 12"}}`; a waiver
+that is not needed any more is a finding itself. This page is made by `roomkit-sim explain --all`."""
 
 
 def summary_markdown(totals: Totals, collected: Collected, info: dict[str, Json]) -> str:

@@ -9,11 +9,12 @@ from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.metrics.caller_audio import account
 from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
+from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.files import digest
 from roomkit_sim.sim.trace.handoff_stages import STAGES
 
-__all__ = ["CALL_COLUMNS", "FINDING_COLUMNS", "HANDOFF_COLUMNS", "Row", "Rows", "rows_of"]
+__all__ = ["CALL_COLUMNS", "FINDING_COLUMNS", "HANDOFF_COLUMNS", "Row", "Rows", "rows_of", "unplayed"]
 
 Row = dict[str, Json]
 
@@ -113,8 +114,38 @@ def rows_of(checked: CheckedCall) -> Rows:
     }
     return Rows(
         call,
-        [{**identity, **_handoff(metrics)} for metrics in handoffs],
+        [{**identity, "slug": record.slug, **_handoff(metrics)} for metrics in handoffs],
         [{**identity, **{key: finding.as_dict()[key] for key in FINDING_COLUMNS[7:]}} for finding in checked.findings],
+    )
+
+
+def unplayed(plan: Plan, error: Exception) -> Rows:
+    """The rows of a run that could not be played: it proves nothing, and must not be missing from the report."""
+    scenario = plan.scenario
+    identity: Row = {
+        "run": plan.id,
+        "scenario": scenario.scenario,
+        "provider": scenario.provider,
+        "clock": "virtual",
+        "seed": plan.seed,
+        "condition": "",
+        "call": scenario.scenario,
+    }
+    finding: Row = {"code": "APP006", "severity": "invalid", "message": str(error), "where": plan.source}
+    call: Row = {
+        "slug": plan.slug,
+        "source": plan.source,
+        "verdict": "invalid",
+        "findings": "APP006",
+        "handoffs": 0,
+        "accepted": 0,
+        "completed": 0,
+        "rerun": plan.rerun,
+    }
+    return Rows(
+        {**dict.fromkeys(CALL_COLUMNS), **identity, **call},
+        [],
+        [{**dict.fromkeys(FINDING_COLUMNS), **identity, **finding}],
     )
 
 

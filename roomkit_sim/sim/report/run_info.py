@@ -34,8 +34,8 @@ def run_info(command: str, providers: Sequence[str], clocks: Sequence[str]) -> d
         "trace_version": SCHEMA_VERSION,
         "metric_version": METRIC_VERSION,
         "command": command,
-        "providers": [*providers],
-        "clocks": [*clocks],
+        "provider": ", ".join(providers),
+        "clock": ", ".join(clocks),
         "latencies": "virtual: they describe the modelled network and provider and the round trips of the code under "
         "test, never the provider itself",
     }

@@ -6,6 +6,8 @@ Every process of a run writes files of its own, so nothing needs a lock; a run t
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +16,12 @@ from typing import Literal
 from roomkit_sim.errors import ReportError
 from roomkit_sim.sim.audio.files import write_wav
 from roomkit_sim.sim.checks.checked_call import CheckedCall
-from roomkit_sim.sim.report.rows import Rows, rows_of
+from roomkit_sim.sim.report.rows import Rows, rows_of, unplayed
+from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.files import to_line, write_text, write_trace
 
-__all__ = ["ArtifactPolicy", "Collected", "Staging"]
+__all__ = ["ArtifactPolicy", "Collected", "Staging", "staging_folder"]
 
 ArtifactPolicy = Literal["retain-on-failure", "on", "off"]
 
@@ -36,6 +39,15 @@ class Collected:
         self.calls = [row.call for row in rows]
         self.handoffs = [handoff for row in rows for handoff in row.handoffs]
         self.findings = [finding for row in rows for finding in row.findings]
+
+
+def staging_folder(output: Path) -> Path:
+    """A folder of this run's own beside the report, so that a rename puts it in place.
+
+    The process id alone would not do: containers give the same one again, with what a crashed run has left.
+    """
+    output = output.absolute()
+    return output.parent / f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
 
 
 class Staging:
@@ -73,11 +85,21 @@ class Staging:
             self._write_call(checked)
         lines = (to_line(event, run=record.run) for event in record.events)
         write_text(self.folder / _EVENTS / f"{record.slug}.jsonl", "".join(f"{line}\n" for line in lines))
-        # The rows come last: a call counts when they are there.
-        write_text(
-            self.folder / _ROWS / f"{record.slug}.json", _json({"call": rows.call, **_lists(rows), "kept": keep})
-        )
+        self._write_rows(rows, keep)
         return Path(CALLS) / record.slug if keep else None
+
+    def add_unplayed(self, plan: Plan, error: Exception) -> None:
+        """Add a run that could not be played.
+
+        Raises:
+            ReportError: A file cannot be written.
+        """
+        self._write_rows(unplayed(plan, error), keep=False)
+
+    def _write_rows(self, rows: Rows, keep: bool) -> None:
+        """Rows come last: a call counts when they are there."""
+        path = self.folder / _ROWS / f"{rows.call['slug']}.json"
+        write_text(path, _json({"call": rows.call, **_lists(rows), "kept": keep}))
 
     def collected(self) -> Collected:
         """What all processes have added, ordered by the calls' slugs."""
@@ -90,30 +112,38 @@ class Staging:
     def join_events(self) -> None:
         """Write ``events.jsonl``: the traces of all calls, each line with its run."""
         target = self.folder / "events.jsonl"
-        with target.open("wb") as joined:
-            for path in sorted((self.folder / _EVENTS).glob("*.jsonl")):
-                with path.open("rb") as events:
-                    shutil.copyfileobj(events, joined)
+        try:
+            with target.open("wb") as joined:
+                for path in sorted((self.folder / _EVENTS).glob("*.jsonl")):
+                    with path.open("rb") as events:
+                        shutil.copyfileobj(events, joined)
+        except OSError as error:
+            raise ReportError(f"{target}: cannot be written: {error.strerror}") from error
 
     def put_in_place(self, output: Path) -> None:
         """Make the folder the report, replacing the last one as a whole.
 
         Raises:
-            ReportError: ``output`` is something else than a report, or cannot be replaced.
+            ReportError: ``output`` is something else than a report, or cannot be replaced; what was there stays.
         """
         _refuse_foreign(output)
+        for name in (_ROWS, _EVENTS):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
         old = self.folder.with_suffix(".old")
+        is_replacing = output.exists()
         try:
-            for name in (_ROWS, _EVENTS):
-                shutil.rmtree(self.folder / name, ignore_errors=True)
-            if output.exists():
+            if is_replacing:
                 output.rename(old)
             self.folder.rename(output)
-            shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            raise ReportError(
-                f"{output}: the report cannot be put in place: {error}; it is in {self.folder}"
-            ) from error
+            if is_replacing and old.exists() and not output.exists():
+                old.rename(output)
+            raise ReportError(f"{output}: the report cannot be replaced: {error}; it is in {self.folder}") from error
+        shutil.rmtree(old, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove what was collected, if it was not put in place."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write_call(self, checked: CheckedCall) -> None:
         from roomkit_sim.sim.report.call_page import call_page

@@ -42,6 +42,8 @@ def terminal_lines(totals: Totals, output: Path) -> Iterator[str]:
         if left_out:
             yield f"... and {left_out} more scenarios without fault"
     yield "virtual time: latencies are those of the modelled network and provider, not of a real provider"
+    if totals.passed < totals.calls:
+        yield "what a code means, what usually causes it and what to do: roomkit-sim explain CODE"
     yield f"report: {output / 'index.html'}  data: {output / 'handoffs.csv'}"
 
 
@@ -51,8 +53,9 @@ def _worth_showing(totals: Totals) -> Iterator[ScenarioTotals]:
         yield from totals.scenarios
         return
     failed = [scenario for scenario in totals.scenarios if scenario.failed]
-    slowest = sorted(totals.scenarios, key=lambda scenario: -(scenario.ears_ms[-1] if scenario.ears_ms else 0.0))[:3]
-    yield from [*failed, *(scenario for scenario in slowest if scenario not in failed)][:_MOST_ROWS]
+    good = [scenario for scenario in totals.scenarios if not scenario.failed]
+    slowest = sorted(good, key=lambda scenario: -(scenario.ears_ms[-1] if scenario.ears_ms else 0.0))
+    yield from [*failed, *slowest[:3]]
 
 
 def _row(scenario: ScenarioTotals, width: int) -> str:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from roomkit_sim.errors import ScenarioError
+from roomkit_sim.errors import RoomkitSimError, ScenarioError
 from roomkit_sim.sim.caller.speech import commit_speech
 from roomkit_sim.sim.report.failure_text import failure_text
-from roomkit_sim.sim.report.staging import ArtifactPolicy, Staging
+from roomkit_sim.sim.report.staging import ArtifactPolicy, Staging, staging_folder
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.simulate import run_plan
 from roomkit_sim.sim.scenario.caller import Say
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource, load
-from roomkit_sim.sim.scenario.plan import Plan, parse_seeds, plans
+from roomkit_sim.sim.scenario.plan import Plan, plans
+from roomkit_sim.sim.scenario.seeds import parse_seeds
 
 __all__ = ["play_files", "scenario_files", "speak_files"]
 
@@ -54,7 +54,7 @@ def play_files(
         Whether all calls passed.
 
     Raises:
-        ScenarioError: A scenario is wrong; nothing is played then.
+        ScenarioError: A scenario file is wrong; nothing is played then.
         ReportError: The report cannot be written.
     """
     chosen = parse_seeds(seeds)
@@ -62,18 +62,26 @@ def play_files(
         sys.path.insert(0, str(Path.cwd()))
     sources = [(source, str(file)) for file in scenario_files(paths) for source in load(file)]
     todo = [plan for source, shown in sources for plan in plans(source, chosen, shown)]
-    staging = Staging(output.absolute().parent / f".{output.name}.{os.getpid()}.part")
-    for number, plan in enumerate(todo, start=1):
-        say(f"[{number}/{len(todo)}] {plan.id}")
-        _play(plan, staging, output, policy, say)
-    totals = write_report(staging, output, shlex.join(["roomkit-sim", *sys.argv[1:]]))
+    staging = Staging(staging_folder(output))
+    try:
+        for number, plan in enumerate(todo, start=1):
+            say(f"[{number}/{len(todo)}] {plan.id}")
+            _play(plan, staging, output, policy, say)
+        totals = write_report(staging, output, shlex.join(["roomkit-sim", *sys.argv[1:]]))
+    finally:
+        staging.discard()
     for line in terminal_lines(totals, output):
         say(line)
     return totals.passed == totals.calls
 
 
 def _play(plan: Plan, staging: Staging, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]) -> None:
-    run = run_plan(plan)
+    try:
+        run = run_plan(plan)
+    except RoomkitSimError as error:
+        staging.add_unplayed(plan, error)
+        say(str(error))
+        return
     for call in run.calls:
         folder = staging.add(call, policy)
         if not call.passed:

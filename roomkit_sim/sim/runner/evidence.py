@@ -9,7 +9,7 @@ import numpy as np
 
 from roomkit_sim.sim.audio.alignment import align
 from roomkit_sim.sim.audio.identification import VoiceIdentifier
-from roomkit_sim.sim.audio.pcm import Samples
+from roomkit_sim.sim.audio.pcm import Samples, nanoseconds
 from roomkit_sim.sim.audio.resampling import resample
 from roomkit_sim.sim.servers.hearing import RATE_HZ
 from roomkit_sim.sim.trace.connections import connections
@@ -38,7 +38,7 @@ def agent_voices(
     views = {view.conn: view for view in connections(events)}
     starts = [event for event in events if event.name == "server.audio_started"]
     for span in identifier.identify(track, rate_hz):
-        t_ns = -(-span.start_sample * 1_000_000_000 // rate_hz)
+        t_ns = nanoseconds(span.start_sample, rate_hz)
         speaker = None
         for event in starts:
             if event.t_ns <= t_ns and event.data.get("voice") == span.voice:
@@ -62,7 +62,7 @@ def agent_voices(
 
 
 def received_audio(call: str, track: Samples, rate_hz: int, received: Sequence[ReceivedAudio]) -> Iterator[TraceEvent]:
-    """``server.audio_received`` events: which part of the caller's track arrived where.
+    """``server.audio_accounted``, and ``server.audio_received`` events: which part of the caller's track arrived where.
 
     Positions are samples at the line's rate.
 
@@ -72,6 +72,8 @@ def received_audio(call: str, track: Samples, rate_hz: int, received: Sequence[R
         rate_hz: Of the track.
         received: What arrived on each connection.
     """
+    # Without this, nothing received could not be told from nothing accounted for, as in live calls.
+    yield TraceEvent(0, 0, call, "server", "audio_accounted", {"connections": len(received)})
     reference = resample(track, rate_hz, RATE_HZ)
     for conn, samples in received:
         if not len(samples) or not len(reference):
@@ -79,7 +81,7 @@ def received_audio(call: str, track: Samples, rate_hz: int, received: Sequence[R
         for span in align(reference, samples, RATE_HZ):
             start = span.reference_start * rate_hz // RATE_HZ
             yield TraceEvent(
-                -(-start * 1_000_000_000 // rate_hz),
+                nanoseconds(start, rate_hz),
                 0,
                 call,
                 "server",

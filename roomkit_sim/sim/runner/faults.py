@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 
 from roomkit_sim.sim.scenario.model import Fault
+from roomkit_sim.sim.trace.connections import is_setup_complete
 from roomkit_sim.sim.trace.events import TraceEvent
+from roomkit_sim.sim.trace.handoffs import HANDOFF_TOOL
 from roomkit_sim.sim.trace.recorder import Recorder
 
 __all__ = ["HandoffStages", "arm"]
-
-HANDOFF_TOOL_NAME = "handoff_conversation"
 
 
 class HandoffStages:
@@ -23,14 +23,21 @@ class HandoffStages:
 
     def __init__(self) -> None:
         self.handoff = 0
+        self._accepted = False
         self._reached: set[str] = set()
 
     def feed(self, event: TraceEvent) -> str | None:
         """The stage that ``event`` reaches in the current handoff, if it reaches one for the first time."""
-        if event.name == "server.tool_call" and event.data.get("name") == HANDOFF_TOOL_NAME:
+        if event.name == "server.tool_call" and event.data.get("name") == HANDOFF_TOOL:
             self.handoff += 1
+            self._accepted = False
             self._reached = set()
+        if event.name == "runtime.handoff_decided":
+            self._accepted = event.data.get("accepted") is True
         stage = _stage_of(event) if self.handoff else None
+        if stage not in ("H2", "H3") and not self._accepted:
+            # What happens on the wire before a handoff is accepted, or after it was refused, is no part of it.
+            return None
         if stage is None or stage in self._reached:
             return None
         self._reached.add(stage)
@@ -49,7 +56,7 @@ def _stage_of(event: TraceEvent) -> str | None:
             return "H6"
         case "wire.open":
             return "H7"
-        case "wire.received" if event.data.get("frame") == "setupComplete":
+        case _ if is_setup_complete(event):
             return "H8"
         case _:
             return None

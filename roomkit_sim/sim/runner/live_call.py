@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from roomkit_sim.core.clock import Clock, use_clock
 from roomkit_sim.core.ids import use_ids
-from roomkit_sim.errors import AppError
+from roomkit_sim.errors import AppError, RealNetworkError
 from roomkit_sim.sim.adapters.base import Adapter
 from roomkit_sim.sim.audio.files import Clip
 from roomkit_sim.sim.caller.exchange import Exchange
@@ -68,36 +68,49 @@ class LiveCall:
             voices=self.voices.identifier,
         )
         exchange.add(self.line)
-        self.phone = PhoneLine(id, exchange, spec.caller.sample_rate_hz, own_line=self.line)
+        self.phone = PhoneLine(id, exchange, spec.caller.sample_rate_hz, self.line.connection)
         self._clips = clips
         self._ids = seeds.stream("ids", id)
         self._answered: Any = None
 
     async def run(self, answer: Answer, adapter: Adapter, clock: Clock) -> None:
         """Make the call, from dialling to what follows the hang-up. An application that fails fails the call only."""
-        with ExitStack() as context:
-            context.enter_context(use_clock(clock))
-            context.enter_context(use_ids(lambda: f"{self._ids.getrandbits(128):032x}"))
-            context.enter_context(adapter.observing(self.recorder))
-            connection_owner.set(self.id)
+        with self._surroundings(adapter, clock):
             await asyncio.sleep(self.spec.starts_at_ms / 1000)
-            try:
-                await self._talk(answer, adapter)
-                await asyncio.sleep(SETTLE_S)
-            except Exception as error:
-                self.app_raised(error)
-                await self.line.hang_up()
+            await self._guarded(self._talk(answer, adapter))
+            # After a failure the caller is still on the line.
+            await self._guarded(self.line.hang_up())
+            await asyncio.sleep(SETTLE_S)
 
-    async def close(self, adapter: Adapter) -> None:
+    async def close(self, adapter: Adapter, clock: Clock) -> None:
         """Release what the application built for this call."""
         if self._answered is not None:
-            await self._guarded(adapter.close(self._answered))
+            with self._surroundings(adapter, clock):
+                await self._guarded(adapter.close(self._answered))
+
+    @contextmanager
+    def _surroundings(self, adapter: Adapter, clock: Clock) -> Iterator[None]:
+        """The world's clock, the call's ids, its trace and its name on connections."""
+        owner = connection_owner.set(self.id)
+        try:
+            with (
+                use_clock(clock),
+                use_ids(lambda: f"{self._ids.getrandbits(128):032x}"),
+                adapter.observing(self.recorder),
+            ):
+                yield
+        finally:
+            connection_owner.reset(owner)
 
     def stop(self, why: str, message: str) -> None:
         """End the call and its record here: the run hangs."""
         self.recorder.emit("world", why, message=message)
         self.line.stop()
         self.recorder.close()
+
+    def note(self, kind: str, message: str) -> None:
+        """Record what the world saw, also after the end."""
+        self.recorder.append_after_end("world", kind, message=message)
 
     def app_raised(self, error: BaseException) -> None:
         """Record that the application failed."""
@@ -108,7 +121,7 @@ class LiveCall:
         player = Player(
             caller=self.spec.caller,
             clips=self._clips,
-            line=self.phone,
+            line=self.line,
             recorder=self.recorder,
             voices_of=self.voices.voices_of,
         )
@@ -131,8 +144,17 @@ class LiveCall:
         finally:
             caller.cancel()
 
-    async def _guarded(self, work: Any) -> None:
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        """Record what the application raises, its own ``CancelledError`` and ``SystemExit`` included."""
         try:
             await work
-        except Exception as error:
+        except RealNetworkError:
+            # The world reports it, whoever catches it.
+            return
+        except (Exception, SystemExit) as error:
+            self.app_raised(error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
             self.app_raised(error)

@@ -85,6 +85,8 @@ class _Stage:
             for call in scenario.calls
         }
         self._conn_owner: dict[int, str] = {}
+        self.is_stopped = False
+        self.seen: int | None = None
 
     def now_ns(self) -> int:
         return self.world.now_ns
@@ -106,12 +108,17 @@ class _Stage:
         ]
         await asyncio.gather(*tasks)
         for call in self.calls.values():
-            await call.close(adapter)
+            await call.close(adapter, clock)
         service.close()
         await service.wait_closed()
 
     def stopped(self, error: Exception) -> None:
         """The run hangs: end its calls here and now."""
+        if self.is_stopped:
+            return
+        self.is_stopped = True
+        # What is cancelled now may fail too; that is no failure of the application's.
+        self.seen = len(self.world.unhandled)
         kind = "deadlock" if isinstance(error, DeadlockError) else "budget_exceeded"
         self.tap.finish()
         for call in self.calls.values():
@@ -139,7 +146,8 @@ class _Stage:
         call = self.first
         is_open = [session for session in self.sessions_of(call.id) if session.is_open]
         conn = is_open[-1].conn if is_open else None
-        call.recorder.emit("world", "fault", what=fault.do, conn=conn, stage=fault.stage, handoff=fault.handoff)
+        where = f"{fault.at_ms} ms" if fault.stage is None else f"{fault.stage} of handoff {fault.handoff}"
+        call.recorder.emit("world", "fault", what=fault.do, where=where, conn=conn)
         if not is_open:
             return
         match fault.do:
@@ -159,14 +167,14 @@ def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter) -> PlayedRu
         call.recorder.emit("world", "seed", seed=plan.seed)
     try:
         stage.world.run(lambda: stage.main(answer, adapter), stage.stopped)
-    except (DeadlockError, BudgetExceededError):
-        # The calls' traces have it: they end at that moment.
-        return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls})
+    except (DeadlockError, BudgetExceededError) as error:
+        # Also what hangs only when it is cancelled, after the calls.
+        stage.stopped(error)
     except RealNetworkError as error:
         for call in stage.calls.values():
-            call.recorder.emit("world", "real_network", message=str(error))
-    for message in stage.world.unhandled:
-        stage.first.recorder.emit("world", "unhandled", message=message)
+            call.note("real_network", str(error))
+    for message in stage.world.unhandled[: stage.seen]:
+        stage.first.note("unhandled", message)
     stage.tap.finish()
     return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls})
 

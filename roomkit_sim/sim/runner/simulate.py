@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from roomkit_sim.errors import ScenarioError, SimulationError
 from roomkit_sim.sim.adapters.base import Adapter
@@ -29,9 +29,12 @@ from roomkit_sim.sim.scenario.strict import nearest
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.record import CallRecord
 
-__all__ = ["Run", "make_plan", "run_plan", "simulate"]
+__all__ = ["Playable", "Run", "make_plan", "run_plan", "simulate"]
 
 VIRTUAL = "virtual"
+
+Playable: TypeAlias = Path | str | Mapping[str, Any] | Scenario | ScenarioSource | Plan
+"""What can be played: a file with one scenario, plain values as they would stand in one, what load() gives, a plan."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Run:
 
 
 def simulate(
-    scenario: Path | str | Mapping[str, Any] | Scenario | Plan,
+    scenario: Playable,
     *,
     seed: int = 0,
     app: Answer | None = None,
@@ -85,7 +88,7 @@ def simulate(
     """Play a scenario and check it.
 
     Args:
-        scenario: A scenario file, a scenario as plain values (as they would stand in a file), a model, or a plan.
+        scenario: A file with one scenario, a scenario as plain values, one of those that ``load`` gives, or a plan.
         seed: From which all randomness is drawn; a plan has its own.
         app: The application, instead of the one that the scenario names.
         base_dir: Where relative sound files start from; the scenario file's folder, or the current one.
@@ -99,7 +102,7 @@ def simulate(
 
 
 def make_plan(
-    scenario: Path | str | Mapping[str, Any] | Scenario | Plan,
+    scenario: Playable,
     *,
     seed: int = 0,
     app: Answer | None = None,
@@ -113,8 +116,9 @@ def make_plan(
     if isinstance(scenario, Plan):
         return scenario
     if isinstance(scenario, str | Path):
-        source = _only(load(Path(scenario)), Path(scenario))
-        return plans(source, (seed,), str(scenario))[0]
+        scenario = _only(load(scenario), Path(scenario))
+    if isinstance(scenario, ScenarioSource):
+        return plans(scenario, (seed,), str(scenario.path))[0]
     if isinstance(scenario, Mapping):
         named = {} if app is None else {"app": f"{app.__module__}:{getattr(app, '__name__', 'app')}"}
         scenario = parse({**named, **scenario})
@@ -125,7 +129,9 @@ def make_plan(
 def _only(sources: list[ScenarioSource], path: Path) -> ScenarioSource:
     if len(sources) > 1:
         names = ", ".join(source.scenario.scenario for source in sources)
-        raise ScenarioError(f"the file holds several scenarios ({names}): load() it and pass one of them", path=path)
+        raise ScenarioError(
+            f"the file holds several scenarios ({names}): pass one of those that load() gives", path=path
+        )
     return sources[0]
 
 
@@ -163,12 +169,16 @@ def _refuse_running_loop() -> None:
 
 
 def _known_waivers(plan: Plan) -> None:
+    """Only invariants can be waived: an expectation is changed instead, and what is invalid proves nothing."""
+    invariants = [code for code in CODES if code.startswith("INV0")]
     for index, call in enumerate(plan.scenario.calls):
         for code in call.expect.waive:
-            if code not in CODES:
+            if code not in invariants:
                 path, _, line = plan.locator(index)("expect", "waive", code).rpartition(":")
                 raise ScenarioError(
-                    f"no finding has the code {code!r}: {nearest(code, CODES)}", path=path or None, line=int(line)
+                    f"{code!r} cannot be waived, only invariants can: {nearest(code, invariants)}",
+                    path=path or None,
+                    line=int(line),
                 )
 
 

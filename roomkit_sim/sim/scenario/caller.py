@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from roomkit_sim.sim.scenario.strict import Strict
+from roomkit_sim.sim.trace.events import sources
 
 __all__ = ["Caller", "HangUp", "Say", "Step", "Wait"]
 
@@ -27,6 +28,15 @@ class Say(Strict):
     file: Path | None = None
     known: bool = True
 
+    @field_validator("text")
+    @classmethod
+    def _is_text(cls, value: str) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the text has half a character at position {error.start}") from error
+        return value
+
     @model_validator(mode="after")
     def _has_sound(self) -> Say:
         if not self.text.strip() and self.file is None:
@@ -42,13 +52,19 @@ class Wait(Strict):
             agent spoke; ``time``: ``ms`` milliseconds.
         persona: With ``agent_speech``: only this persona's voice counts.
         ms: How long (silence and time).
-        within_ms: Give up after this long; the scenario is then invalid, because the caller was never answered.
+        within_ms: Give up after this long; the caller then hangs up, which is a finding.
     """
 
     for_: Literal["agent_speech", "agent_silence", "time"] = Field(alias="for")
     persona: str | None = None
     ms: int = Field(default=500, gt=0)
     within_ms: int = Field(default=10_000, gt=0)
+
+    @model_validator(mode="after")
+    def _persona_speaks(self) -> Wait:
+        if self.persona is not None and self.for_ != "agent_speech":
+            raise ValueError("'persona' goes with 'for: agent_speech'")
+        return self
 
 
 class HangUp(Strict):
@@ -57,12 +73,22 @@ class HangUp(Strict):
     Args:
         after_ms: Milliseconds to wait first.
         on: Hang up the moment that this trace event happens, such as ``runtime.handoff_decided``.
-        within_ms: Give up waiting for ``on`` after this long; the scenario is then invalid.
+        within_ms: Give up waiting for ``on`` after this long; the scenario is then invalid: its moment never came.
     """
 
     after_ms: int = Field(default=0, ge=0)
     on: str | None = None
     within_ms: int = Field(default=30_000, gt=0)
+
+    @field_validator("on")
+    @classmethod
+    def _is_an_event(cls, value: str | None) -> str | None:
+        if value is not None and value.partition(".")[0] not in sources():
+            raise ValueError(
+                f"{value!r} is no trace event: those are called '<source>.<kind>', such as 'runtime.handoff_decided', "
+                f"with a source of {', '.join(sources())}"
+            )
+        return value
 
 
 _STEP_NAMES: dict[type, str] = {Say: "say", Wait: "wait", HangUp: "hang_up"}

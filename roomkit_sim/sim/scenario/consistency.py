@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from roomkit_sim.sim.scenario.caller import HangUp, Say, Wait
+from roomkit_sim.sim.scenario.expect import HUMAN
 from roomkit_sim.sim.scenario.model import Call, Scenario
 from roomkit_sim.sim.scenario.strict import nearest
 
-__all__ = ["Problem", "problems"]
+__all__ = ["HUMAN", "Problem", "problems"]
 
 Location = tuple[str | int, ...]
 
-HUMAN = "human"
 UNKNOWN_UTTERANCE = "unknown"
 
 
@@ -63,6 +63,14 @@ def _script(scenario: Scenario, call: Call, at: Location) -> Iterator[Problem]:
             other = utterances[step.id]
             if other != step:
                 yield Problem((*at, index), f"utterance {step.id!r} is also something else: give it an id of its own")
+            elif not all(_sounds_alike(call, other) for other in scenario.calls if step in other.caller.script):
+                message = f"utterance {step.id!r} is said by another caller in another voice: give it an id of its own"
+                yield Problem((*at, index), message)
+
+
+def _sounds_alike(one: Call, other: Call) -> bool:
+    voices = [(call.caller.voice, call.caller.rate_wpm, call.caller.pitch) for call in (one, other)]
+    return voices[0] == voices[1]
 
 
 def _mind(scenario: Scenario) -> Iterator[Problem]:

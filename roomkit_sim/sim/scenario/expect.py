@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from roomkit_sim.sim.scenario.strict import Strict
 
-__all__ = ["Budget", "Expectation", "HandoffExpectation"]
+__all__ = ["HUMAN", "Budget", "Expectation", "HandoffExpectation"]
 
-Stage = Literal[
-    "ear", "gap", "decide", "legality", "commit", "teardown", "reconnect", "rehydrate", "first_voice", "split_brain"
-]
+HUMAN = "human"
+"""The target of a handoff to a person."""
 
 
 class Budget(Strict):
@@ -42,7 +41,7 @@ class HandoffExpectation(Strict):
         to: The target as the runtime resolved it; for a refused one, the target that was asked for.
         accepted: Whether it must be accepted.
         reason: For a refused one: a text that the reason must contain.
-        completes: Whether the new agent must be heard by the caller afterwards.
+        completes: Whether the new agent must be heard by the caller afterwards; true for agents, false for ``human``.
         budget: Limits on its latencies.
     """
 
@@ -52,6 +51,19 @@ class HandoffExpectation(Strict):
     reason: str | None = None
     completes: bool = True
     budget: Budget = Budget()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _people_are_not_heard(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("to") == HUMAN:
+            return {"completes": False, **value}
+        return value
+
+    @model_validator(mode="after")
+    def _reason_is_of_a_refusal(self) -> HandoffExpectation:
+        if self.accepted and self.reason is not None:
+            raise ValueError("'reason' goes with 'accepted: false'")
+        return self
 
 
 class Expectation(Strict):

@@ -37,12 +37,13 @@ class ScenarioSource:
     lines: Mapping[Location, int]
 
 
-def load(path: Path) -> list[ScenarioSource]:
+def load(path: Path | str) -> list[ScenarioSource]:
     """Read all scenarios of a file (several are separated by ``---``).
 
     Raises:
         ScenarioError: With file and line; nothing of the file is used then.
     """
+    path = Path(path)
     sources = [_load_one(document, path) for document in documents(path) if document.data is not None]
     if not sources:
         raise ScenarioError("the file holds no scenario", path=path)

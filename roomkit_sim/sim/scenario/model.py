@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from roomkit_sim.sim.scenario.caller import Caller, Say
 from roomkit_sim.sim.scenario.expect import Expectation
@@ -13,6 +13,16 @@ from roomkit_sim.sim.scenario.mind import Latency, Persona
 from roomkit_sim.sim.scenario.strict import Strict
 
 __all__ = ["Call", "Fault", "LinkSpec", "NetworkSpec", "Scenario"]
+
+
+def _check_name(value: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9-]*", value):
+        raise ValueError(f"{value!r} is no name: use letters, digits and dashes, and begin with a letter or digit")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+"""A name that can stand in a file's name and in a pytest id."""
 
 
 class LinkSpec(Strict):
@@ -61,13 +71,17 @@ class Fault(Strict):
     def _one_moment(self) -> Fault:
         if (self.at_ms is None) == (self.stage is None):
             raise ValueError("a fault needs exactly one of 'at_ms' and 'stage'")
+        if self.at_ms is not None and "handoff" in self.model_fields_set:
+            raise ValueError("'handoff' goes with 'stage', not with 'at_ms'")
+        if self.do != "go_away" and "time_left_ms" in self.model_fields_set:
+            raise ValueError("'time_left_ms' goes with 'do: go_away'")
         return self
 
 
 class Call(Strict):
     """One call of a scenario: who calls, when, and what must come of it."""
 
-    name: str = "call"
+    name: Name = "call"
     starts_at_ms: int = Field(default=0, ge=0)
     caller: Caller
     expect: Expectation = Expectation()
@@ -91,7 +105,7 @@ class Scenario(Strict):
         budget_ms: Virtual time after which the run is stopped as hung.
     """
 
-    scenario: str = Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9-]*$")
+    scenario: Name
     description: str = ""
     app: str
     provider: Literal["gemini-live"] = "gemini-live"

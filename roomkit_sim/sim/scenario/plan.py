@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roomkit_sim.errors import ScenarioError
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource
 from roomkit_sim.sim.scenario.model import Scenario
 from roomkit_sim.sim.scenario.yaml_source import Location
 
-__all__ = ["Plan", "parse_seeds", "plans"]
+__all__ = ["Plan", "plans"]
 
-MAX_SLUG = 150
+MAX_SLUG = 140
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,14 @@ class Plan:
 
     @property
     def slug(self) -> str:
-        """A name for files and folders: the place, the scenario's name and the seed."""
+        """A name for files and folders, unlike that of any other run: the place, the scenario's name and the seed."""
         place = self.place or self.source.rpartition(":")[0].removesuffix(SUFFIX)
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", f"{place}-{self.scenario.scenario}-s{self.seed}").strip("-")
-        if len(slug) <= MAX_SLUG:
+        whole = f"{place}/{self.scenario.scenario}/s{self.seed}"
+        slug = re.sub(r"[^A-Za-z0-9-]+", "-", whole.replace("/", "--")).strip("-")
+        if len(slug) <= MAX_SLUG and re.fullmatch(r"[A-Za-z0-9/-]+", whole) and "--" not in whole:
             return slug
-        digest = hashlib.blake2b(slug.encode(), digest_size=4).hexdigest()
-        return f"{slug[: MAX_SLUG // 2]}-{digest}-{slug[-MAX_SLUG // 2 :]}"
+        digest = hashlib.blake2b(whole.encode(), digest_size=4).hexdigest()
+        return f"{slug[:MAX_SLUG]}-{digest}"
 
     def locator(self, call: int) -> Callable[..., str]:
         """Gives ``file:line`` of a part of a call, such as ``("expect", "route")``, or of the nearest part."""
@@ -94,26 +94,3 @@ def plans(source: ScenarioSource, seeds: tuple[int, ...], shown_path: str) -> li
         )
         for seed in seeds
     ]
-
-
-def parse_seeds(text: str) -> tuple[int, ...]:
-    """Read ``--sim-seeds``: one seed ``7``, so many seeds ``10x``, a list ``1,5,9``, a range ``0-99``.
-
-    Raises:
-        ScenarioError: It is none of these.
-    """
-    try:
-        if text.endswith("x"):
-            seeds = tuple(range(int(text[:-1])))
-        elif "-" in text:
-            first, last = text.split("-")
-            seeds = tuple(range(int(first), int(last) + 1))
-        else:
-            seeds = tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        seeds = ()
-    if not seeds:
-        raise ScenarioError(
-            f"--sim-seeds={text!r}: expected a seed (7), a number of seeds (10x), a list (1,5) or a range (0-9)"
-        )
-    return tuple(dict.fromkeys(seeds))

@@ -24,7 +24,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 class Strict(BaseModel):
     """An immutable model in which an unknown key is an error that names the nearest known one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

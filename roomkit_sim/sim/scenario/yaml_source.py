@@ -20,6 +20,7 @@ from roomkit_sim.errors import ScenarioError
 __all__ = ["Document", "documents"]
 
 Location = tuple[str | int, ...]
+MAX_VALUES = 20_000
 
 
 class _Loader(yaml.SafeLoader):
@@ -65,13 +66,18 @@ def documents(path: Path) -> list[Document]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"cannot read the scenario file: {error}", path=path) from error
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"not valid YAML: {error}", path=path) from error
     try:
         return list(_read(loader, path))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ScenarioError(f"not valid YAML: {error.problem}", path=path, line=line) from error
-    except yaml.YAMLError as error:
+    except RecursionError as error:
+        raise ScenarioError("an alias contains itself, or the file is nested too deeply", path=path) from error
+    except (yaml.YAMLError, ValueError) as error:
         raise ScenarioError(f"not valid YAML: {error}", path=path) from error
     finally:
         loader.dispose()
@@ -87,6 +93,8 @@ def _read(loader: _Loader, path: Path) -> Iterator[Document]:
 
 
 def _collect_lines(node: yaml.Node, location: Location, lines: dict[Location, int], path: Path) -> None:
+    if len(lines) > MAX_VALUES:
+        raise ScenarioError(f"more than {MAX_VALUES} values: too many, or aliases that multiply", path=path)
     lines.setdefault(location, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key_node, value_node in node.value:

@@ -49,6 +49,11 @@ class Character:
     agent: str | None
     persona: Persona | None
 
+    def number_of(self, rule: Rule) -> int | None:
+        """Which of the persona's rules this is, counted from 1."""
+        rules = self.persona.rules if self.persona is not None else ()
+        return next((number for number, known in enumerate(rules, start=1) if known is rule), None)
+
 
 @dataclass(frozen=True)
 class Mind:

@@ -23,8 +23,9 @@ class Handoff:
         from_agent: Who asked.
         to_agent: The target as the runtime resolved it; the one that was asked for where the runtime did not decide.
         target: What was asked for.
-        accepted: The decision; nothing when there was none.
-        reason: Of a refusal.
+        accepted: The decision; nothing when there was none. False for one that was accepted and rolled back.
+        reason: Of the decision, or of the rollback.
+        rolled_back: Whether it was accepted, stored, and then undone because it could not take effect.
         from_phase: The phase before.
         to_phase: The phase that the decision leads to.
         t_ns: When it was first seen: the call on the wire, or the request at the runtime.
@@ -42,6 +43,7 @@ class Handoff:
     target: str | None
     accepted: bool | None
     reason: str
+    rolled_back: bool
     from_phase: str | None
     to_phase: str | None
     t_ns: int
@@ -56,6 +58,13 @@ class Handoff:
     def completed(self) -> bool:
         """Whether the caller heard the new agent."""
         return "H11" in self.stages
+
+    @property
+    def verdict(self) -> str:
+        """What became of it, for people."""
+        if self.rolled_back:
+            return "rolled back"
+        return {True: "accepted", False: "refused", None: "undecided"}[self.accepted]
 
 
 def handoffs(record: CallRecord) -> tuple[Handoff, ...]:
@@ -114,13 +123,15 @@ def _handoff(record: CallRecord, n: int, call: Call, next_first: TraceEvent | No
     window = Window(call, from_agent, to_agent, until_seq, until_ns)
     found = stages_of(record, window)
     accepted = decided.get("accepted")
+    undone = _rollback(record.events, call, until_seq) if accepted is True else None
     return Handoff(
         n=n,
         from_agent=from_agent,
         to_agent=to_agent,
         target=call.target,
-        accepted=accepted if isinstance(accepted, bool) else None,
-        reason=_text(decided.get("reason")) or "",
+        accepted=undone is None and accepted if isinstance(accepted, bool) else None,
+        reason=_text((decided if undone is None else undone.data).get("reason")) or "",
+        rolled_back=undone is not None,
         from_phase=_text(decided.get("from_phase")),
         to_phase=_text(decided.get("to_phase")),
         t_ns=call.first.t_ns,
@@ -131,6 +142,15 @@ def _handoff(record: CallRecord, n: int, call: Call, next_first: TraceEvent | No
         old_conn=found.old_conn,
         new_conn=found.new_conn,
     )
+
+
+def _rollback(events: tuple[TraceEvent, ...], call: Call, until_seq: int) -> TraceEvent | None:
+    assert call.decided is not None, "only what was decided can be undone"
+    for event in events:
+        is_undone = event.name == "runtime.state" and event.data.get("why") == "rolled_back"
+        if is_undone and call.decided.seq < event.seq < until_seq:
+            return event
+    return None
 
 
 def _text(value: object) -> str | None:

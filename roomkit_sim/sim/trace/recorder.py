@@ -38,6 +38,11 @@ class Recorder:
         kept = {key: _copied(value) for key, value in data.items()}
         return self._append(TraceEvent(self._now_ns(), len(self.events), self.call, src, kind, kept))
 
+    def append_after_end(self, src: Source, kind: str, /, **data: Json) -> None:
+        """Record what is found out when the run is over, although nothing more is recorded otherwise."""
+        t_ns = self.events[-1].t_ns if self.events else 0
+        self.events.append(TraceEvent(t_ns, len(self.events), self.call, src, kind, data))
+
     def close(self) -> None:
         """Record nothing more: what still happens is the run being taken down."""
         self._closed = True

@@ -26,7 +26,7 @@ class VoiceSpan:
 
     Args:
         voice: Name of the voice; nothing when it is none that is known, or several at once.
-        persona: Who speaks with this voice, where that is one persona only.
+        persona: Who speaks: the persona that last began to speak with this voice.
         agent: The agent that the persona plays.
         start_ns: Its first audible sample.
         end_ns: The end of its last audible sample.

@@ -26,16 +26,21 @@ class _Guard:
 
     installed: bool = False
     thread: int | None = None
+    others: frozenset[int | None] = frozenset()
     touched: list[str] = field(default_factory=list)
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _FORBIDDEN and self.thread == threading.get_ident():
+        if event in _FORBIDDEN and self.thread is not None and self._is_of_the_simulation(threading.get_ident()):
             callers = [frame for frame in traceback.extract_stack() if frame.filename != __file__]
             # The innermost place that is not Python's own: whose code it was.
             own = [frame for frame in callers if not is_standard_library(frame.filename)]
             target = arguments[1] if event in ("socket.connect", "socket.bind") else arguments[0]
             self.touched.append(f"{event}({target!r}) at {place((own or callers)[-1])}")
             raise RealNetworkError(_message(self.touched[-1]))
+
+    def _is_of_the_simulation(self, thread: int) -> bool:
+        """Its own thread, and those that it has started; threads that were there before go about their business."""
+        return thread == self.thread or thread not in self.others
 
 
 _guard = _Guard()
@@ -59,9 +64,10 @@ def no_real_network() -> Iterator[None]:
     if not _guard.installed:
         sys.addaudithook(_guard)
         _guard.installed = True
-    before = _guard.thread, _guard.touched
+    before = _guard.thread, _guard.touched, _guard.others
     touched: list[str] = []
-    _guard.thread, _guard.touched = threading.get_ident(), touched
+    there = frozenset(thread.ident for thread in threading.enumerate())
+    _guard.thread, _guard.touched, _guard.others = threading.get_ident(), touched, there
     try:
         yield
     except RealNetworkError:
@@ -71,6 +77,6 @@ def no_real_network() -> Iterator[None]:
             raise RealNetworkError(_message(touched[0])) from error
         raise
     finally:
-        _guard.thread, _guard.touched = before
+        _guard.thread, _guard.touched, _guard.others = before
     if touched:
         raise RealNetworkError(_message(touched[0]))

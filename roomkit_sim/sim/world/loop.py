@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["VirtualTimeLoop"]
 
 NS_PER_S = 1_000_000_000
+MAX_PASSES = 200_000
+"""Rounds of the loop at one instant; a burst of frames takes a few hundred."""
 
 
 class _Timer(asyncio.TimerHandle):
@@ -63,11 +65,18 @@ class _Selector:
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         self._loop = loop
+        self._passes = 0
 
     def select(self, timeout: float | None) -> list[Any]:
         """Let the time pass until the next timer."""
         if timeout is None or timeout > 0:
+            self._passes = 0
             self._loop.advance()
+        else:
+            self._passes += 1
+            if self._passes > MAX_PASSES:
+                self._passes = 0
+                self._loop.refuse_livelock()
         return []
 
     def close(self) -> None:
@@ -125,6 +134,17 @@ class VirtualTimeLoop(base_events.BaseEventLoop):
                 f"scenario needs a larger budget_ms.\n" + describe_waiting(self)
             )
         self.now_ns = when
+
+    def refuse_livelock(self) -> None:
+        """Something is always ready, so that time never passes.
+
+        Raises:
+            DeadlockError: Always; names the tasks.
+        """
+        raise DeadlockError(
+            f"at {self.time():.3f} s time stands still: in {MAX_PASSES} rounds some task was always ready, as in "
+            f"'while True: await asyncio.sleep(0)'.\n" + describe_waiting(self)
+        )
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None

@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from roomkit_sim.sim.world.places import is_standard_library
+
 __all__ = ["describe_waiting"]
 
 
@@ -18,13 +20,16 @@ def describe_waiting(loop: asyncio.AbstractEventLoop) -> str:
 
 def _place(coroutine: Any) -> str:
     """Where a coroutine waits: the innermost place, and the outermost where that is another."""
-    places: list[str] = []
+    frames: list[tuple[str, int, str]] = []
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is None:
             break
-        places.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} in {frame.f_code.co_name}()")
+        frames.append((frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+    # Where asyncio waits says nothing; whose code called it does.
+    own = [frame for frame in frames if not is_standard_library(frame[0])] or frames
+    places = [f"{Path(filename).name}:{line} in {name}()" for filename, line, name in own]
     if not places:
         return "not started"
     return places[0] if len(places) == 1 else f"{places[-1]}, called from {places[0]}"

@@ -42,7 +42,7 @@ class Bench:
             voices=self.book.identifier,
         )
         self.transport.on_audio_received(lambda session, frame: self.frames.append((self.world.now_ns, frame)))
-        self.line = PhoneLine("call-1", self.transport, rate_hz)
+        self.line = PhoneLine("call-1", self.transport, rate_hz, self.transport.connection)
 
     def run(self, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return self.world.run(main)

@@ -288,7 +288,7 @@ def test_what_the_frames_lost_can_be_accounted_for(bench: Bench) -> None:
 
 def test_secrets_are_placeholders_unless_the_call_is_live(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bench.line.secret("GEMINI_API_KEY") == "simulated-GEMINI_API_KEY"
-    live = PhoneLine("call-2", bench.transport, 16000, environment_secret)
+    live = PhoneLine("call-2", bench.transport, 16000, bench.transport.connection, environment_secret)
     monkeypatch.setenv("SOME_KEY", "real")
     assert live.secret("SOME_KEY") == "real"
     monkeypatch.delenv("SOME_KEY")

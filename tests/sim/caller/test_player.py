@@ -29,7 +29,7 @@ def play(bench: Bench, script: list[Any], app: Callable[[], Awaitable[None]] | N
         player = Player(
             caller=Caller(script=tuple(script)),
             clips={"ask": CLIP},
-            line=bench.line,
+            line=bench.transport,
             recorder=bench.recorder,
             voices_of=bench.book.voices_of,
         )
@@ -73,7 +73,7 @@ def test_script_waits_for_the_voice_of_the_persona_and_for_its_silence(bench: Be
         "hang_up",
     ]
     play(bench, script, app)
-    assert bench.times_ms("caller.step")[1] == pytest.approx(3100, abs=1)
+    assert bench.times_ms("caller.step")[1] == pytest.approx(3200, abs=1)
     assert bench.times_ms("caller.hang_up") == pytest.approx([3600 + lengths[1] / 16], abs=10)
     assert bench.data("caller.wait_timeout") == []
 

@@ -30,7 +30,7 @@ from roomkit_sim.sim.checks.findings import Finding, Severity
         ("world.budget_exceeded", {"message": "used up"}, "APP003", "used up"),
         ("world.real_network", {"message": "touched"}, "APP004", "touched"),
         ("world.unhandled", {"message": "never retrieved"}, "APP005", "never retrieved"),
-        ("runtime.error", {"where": "hook h", "message": "boom", "exception": "E"}, "APP005", "hook h: boom"),
+        ("runtime.error", {"where": "hook h", "message": "boom", "exception": "E"}, "APP005", "hook h: E: boom"),
         ("server.mind_refused", {"conn": 1, "why": "no tool"}, "INVALID003", "no tool"),
         ("line.voice_conflict", {"message": "too alike"}, "INVALID005", "too alike"),
         ("world.fault", {"what": "cut", "conn": None}, "INVALID002", "no session was open"),
@@ -47,7 +47,7 @@ def test_event_is_found(good_call: Any, name: str, data: dict[str, Any], code: s
 def test_place_of_an_application_error_is_shown_innermost_first(good_call: Any) -> None:
     good_call.tell(9, "runtime.app_raised", exception="E", message="m", where=["a.py:1 in outer", "b.py:2 in inner"])
     (finding,) = good_call.findings()
-    assert finding.actual == "b.py:2 in inner, called from a.py:1 in outer"
+    assert finding.message == "E: m\nat b.py:2 in inner\nat a.py:1 in outer"
 
 
 def test_other_utterances_than_expected_are_found(good_call: Any) -> None:
@@ -115,3 +115,9 @@ def test_wait_in_vain_points_at_its_step(good_call: Any) -> None:
     good_call.tell(9, "caller.wait_timeout", step=2, within_ms=9, persona=None, **{"for": "agent_speech"})
     (finding,) = good_call.findings()
     assert finding.where == "s.yaml:31"
+
+
+def test_moment_to_hang_up_that_never_came_is_invalid(good_call: Any) -> None:
+    good_call.tell(9, "caller.wait_timeout", step=1, within_ms=9, persona=None, **{"for": "runtime.state"})
+    (finding,) = good_call.findings()
+    assert (finding.code, finding.severity) == ("INVALID007", Severity.INVALID)

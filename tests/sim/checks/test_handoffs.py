@@ -44,6 +44,7 @@ def test_new_agent_who_is_never_heard_is_found_even_where_nothing_is_expected(go
 
 def test_handoff_to_a_person_need_not_complete(good_call: Any) -> None:
     good_call.handoff(12, "agent-b", "human", conn=2)
+    good_call.tell(12.2, "wire.close", conn=2, code=1000, reason="", by="client")
     assert good_call.codes() == []
 
 
@@ -64,3 +65,9 @@ def test_budget_on_a_stage_that_did_not_happen_is_found(good_call: Any) -> None:
 def test_budget_of_a_handoff_that_was_never_heard_is_not_a_second_finding(good_call: Any) -> None:
     good_call.told = [item for item in good_call.told if item[2] != "agent_voice" or item[3]["agent"] != "agent-b"]
     assert good_call.codes(handoffs=[{**HANDOFF, "budget": {"ear_ms": 100}}]) == ["ROUTE005"]
+
+
+def test_expected_handoff_to_a_person_need_not_complete(good_call: Any) -> None:
+    good_call.handoff(12, "agent-b", "human", conn=2)
+    good_call.tell(12.2, "wire.close", conn=2, code=1000, reason="", by="client")
+    assert good_call.codes(handoffs=[HANDOFF, {"from": "agent-b", "to": "human"}]) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomkit_sim.sim.metrics.latencies import ADDITIVE, METRIC_VERSION, Latencies, latencies
+from roomkit_sim.sim.metrics.latencies import ADDITIVE, METRIC_VERSION, Latencies, latencies_of
 
 NAMES = [f"H{number}" for number in range(12)]
 WHOLE = {name: number * number * 10_000_000 for number, name in enumerate(NAMES)}
@@ -20,7 +20,7 @@ all_stages = st.fixed_dictionaries(dict.fromkeys(NAMES, times))
 
 def test_each_latency_is_the_difference_that_defines_it() -> None:
     # H(n) is at 10 n^2 milliseconds, so every difference is another.
-    assert latencies(WHOLE).as_dict() == {
+    assert latencies_of(WHOLE).as_dict() == {
         "ear_ms": 1210,
         "gap_ms": 1210 - 250,
         "decide_ms": 40,
@@ -37,7 +37,7 @@ def test_each_latency_is_the_difference_that_defines_it() -> None:
 
 @given(some_stages)
 def test_the_stages_and_what_is_unattributed_make_up_what_the_ear_hears(stages: dict[str, int]) -> None:
-    found = latencies(stages)
+    found = latencies_of(stages)
     if found.ear_ms is None:
         assert found.unattributed_ms is None
     else:
@@ -49,7 +49,7 @@ def test_the_stages_and_what_is_unattributed_make_up_what_the_ear_hears(stages: 
 @given(all_stages)
 def test_when_no_stage_is_missing_nothing_is_unattributed(stages: dict[str, int]) -> None:
     # In whatever order the stages happened: a negative part is shown, not hidden in the rest.
-    assert latencies(stages).unattributed_ms == pytest.approx(0, abs=2e-3)
+    assert latencies_of(stages).unattributed_ms == pytest.approx(0, abs=2e-3)
 
 
 @given(st.lists(st.integers(0, 10**11), min_size=12, max_size=12))
@@ -58,7 +58,7 @@ def test_stages_in_order_leave_exactly_nothing_over(gaps: list[int]) -> None:
     for name, gap in zip(NAMES, gaps, strict=True):
         at += gap
         stages[name] = at
-    found = latencies(stages)
+    found = latencies_of(stages)
     assert found.unattributed_ms == 0
     assert all(value is not None and value >= 0 for value in found.as_dict().values())
 
@@ -81,14 +81,14 @@ def test_stages_in_order_leave_exactly_nothing_over(gaps: list[int]) -> None:
     ],
 )
 def test_a_latency_whose_stage_is_missing_is_missing_and_never_zero(missing: str, lost: set[str]) -> None:
-    found = latencies({name: at for name, at in WHOLE.items() if name != missing}).as_dict()
+    found = latencies_of({name: at for name, at in WHOLE.items() if name != missing}).as_dict()
     assert {name for name, value in found.items() if value is None} == lost
 
 
 @pytest.mark.parametrize("missing", sorted(USED - {"H0", "H11"}))
 def test_the_time_around_a_missing_stage_is_unattributed(missing: str) -> None:
-    whole = latencies(WHOLE)
-    found = latencies({name: at for name, at in WHOLE.items() if name != missing})
+    whole = latencies_of(WHOLE)
+    found = latencies_of({name: at for name, at in WHOLE.items() if name != missing})
     gone = [name for name in ADDITIVE if getattr(found, name) is None]
     assert len(gone) == 2
     assert found.unattributed_ms == pytest.approx(sum(getattr(whole, name) for name in gone))
@@ -96,7 +96,7 @@ def test_the_time_around_a_missing_stage_is_unattributed(missing: str) -> None:
 
 @given(some_stages)
 def test_no_latency_is_made_up(stages: dict[str, int]) -> None:
-    found = latencies(stages)
+    found = latencies_of(stages)
     if not {"H0", "H11"} <= stages.keys():
         assert found.ear_ms is found.unattributed_ms is None
     known = sum(value is not None for value in found.stages.values())
@@ -104,7 +104,7 @@ def test_no_latency_is_made_up(stages: dict[str, int]) -> None:
 
 
 def test_nothing_is_known_of_no_stages() -> None:
-    assert latencies({}) == Latencies()
+    assert latencies_of({}) == Latencies()
     assert set(Latencies().as_dict().values()) == {None}
 
 
@@ -123,12 +123,12 @@ def test_nothing_is_known_of_no_stages() -> None:
 def test_the_gap_begins_when_the_last_of_caller_and_old_agent_is_silent(
     stages: dict[str, int], gap: int | None
 ) -> None:
-    assert latencies({name: at * 1_000_000 for name, at in stages.items()}).gap_ms == gap
+    assert latencies_of({name: at * 1_000_000 for name, at in stages.items()}).gap_ms == gap
 
 
 @given(times, times)
 def test_split_brain_has_no_sign(state: int, wire: int) -> None:
-    assert latencies({"H4": state, "H8": wire}).split_brain_ms == abs(state - wire) / 1e6
+    assert latencies_of({"H4": state, "H8": wire}).split_brain_ms == abs(state - wire) / 1e6
 
 
 def test_the_version_of_the_definitions_is_stated() -> None:

@@ -13,6 +13,7 @@ import soundfile
 from roomkit_sim.sim import Run
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.checks.findings import Finding
+from roomkit_sim.sim.metrics.latencies import Latencies
 from roomkit_sim.sim.report.call_page import call_page, stereo_ogg
 from roomkit_sim.sim.report.index_page import dot_strip, index_page
 from roomkit_sim.sim.report.lanes import PX_PER_S, lanes, waveform
@@ -20,7 +21,7 @@ from roomkit_sim.sim.report.rows import rows_of
 from roomkit_sim.sim.report.run_info import run_info
 from roomkit_sim.sim.report.staging import Collected
 from roomkit_sim.sim.report.totals import totals
-from roomkit_sim.sim.report.waterfalls import waterfall
+from roomkit_sim.sim.report.waterfalls import waterfalls
 
 
 class _Links(HTMLParser):
@@ -96,12 +97,14 @@ def test_waveform_is_as_high_as_the_samples() -> None:
     assert waveform(np.zeros(10, dtype=np.int16), 16000) == ""
 
 
-def test_waterfall_fills_the_bar_and_nothing_more(passed: Run) -> None:
-    bars = waterfall(passed.handoffs[0])
-    assert [bar.name for bar in bars][:3] == ["decide", "legality", "commit"]
-    assert sum(bar.width for bar in bars) == pytest.approx(100, abs=0.1)
-    ear = passed.handoffs[0].latencies.ear_ms
-    assert sum(bar.ms for bar in bars if bar.ms is not None) == pytest.approx(ear)
+def test_longest_waterfall_fills_the_bar_and_all_have_one_scale(passed: Run) -> None:
+    metrics = passed.handoffs[0]
+    half = replace(metrics, latencies=Latencies(decide_ms=(metrics.latencies.ear_ms or 0) / 2))
+    whole, short = waterfalls([metrics, half])
+    assert [bar.name for bar in whole][:3] == ["decide", "legality", "commit"]
+    assert sum(bar.width for bar in whole) == pytest.approx(100, abs=0.1)
+    assert sum(bar.ms for bar in whole if bar.ms is not None) == pytest.approx(metrics.latencies.ear_ms)
+    assert sum(bar.width for bar in short) == pytest.approx(50, abs=0.1)
 
 
 def test_index_shows_every_call_and_links_those_that_are_kept(passed: Run, failed: Run) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,8 @@ import soundfile
 
 from roomkit_sim.errors import ReportError
 from roomkit_sim.sim import Run
+from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.report import frames
 from roomkit_sim.sim.report.rows import CALL_COLUMNS, HANDOFF_COLUMNS
 from roomkit_sim.sim.report.staging import ArtifactPolicy, Staging
@@ -154,3 +157,38 @@ def test_run_says_versions_and_no_machine(tmp_path: Path, passed: Run) -> None:
     assert info["command"] == "pytest scenarios"
     assert str(Path.home()) not in json.dumps(info)
     assert "never the provider" in info["latencies"]
+
+
+def test_run_that_could_not_be_played_is_in_the_report_and_is_invalid(tmp_path: Path, passed: Run) -> None:
+    staging = Staging(tmp_path / "part")
+    staging.add(passed.calls[0], "on")
+    staging.add_unplayed(replace(passed.plan, place="elsewhere"), ReportError("no such application"))
+    totals = write_report(staging, tmp_path / "latest", "pytest")
+    assert (totals.calls, totals.invalid) == (2, 1)
+    (finding,) = frames.findings(tmp_path / "latest").to_dict("records")
+    assert (finding["code"], finding["message"]) == ("APP006", "no such application")
+    assert "APP006" in (tmp_path / "latest" / "index.html").read_text()
+    assert "\u274c" in (tmp_path / "latest" / "summary.md").read_text()
+
+
+def test_report_that_cannot_be_replaced_stays(tmp_path: Path, passed: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = write(tmp_path, passed)
+    rename = Path.rename
+
+    def fails(self: Path, target: Path) -> Path:
+        if self.suffix == ".part":
+            raise OSError("disk on fire")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(ReportError, match="disk on fire"):
+        write(tmp_path, passed)
+    assert len(frames.calls(report)) == 1
+
+
+def test_text_that_is_no_unicode_does_not_lose_the_report(tmp_path: Path, passed: Run) -> None:
+    broken = CheckedCall(passed.record, (Finding("APP001", "half a \ud83d"),))
+    staging = Staging(tmp_path / "part")
+    staging.add(broken, "on")
+    write_report(staging, tmp_path / "latest", "pytest")
+    assert "half a" in (tmp_path / "latest" / "findings.csv").read_text()

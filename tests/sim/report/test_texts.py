@@ -43,6 +43,7 @@ def test_terminal_tells_totals_worst_scenarios_and_files(passed: Run, failed: Ru
     assert any("failing-call" in line and "1 FAILED  ROUTE001" in line for line in lines)
     assert lines[-1] == "report: reports/latest/index.html  data: reports/latest/handoffs.csv"
     assert len(lines) <= 10
+    assert any("roomkit-sim explain CODE" in line for line in lines)
 
 
 def test_terminal_stays_short_when_there_are_many_scenarios(passed: Run) -> None:

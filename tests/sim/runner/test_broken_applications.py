@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -148,7 +149,7 @@ def test_application_that_raises_is_a_finding_with_its_place(run_with: RunWith) 
     run = run_with(answer)
     (finding,) = [finding for finding in run.findings if finding.code == "APP001"]
     assert "no such customer" in finding.message
-    assert "test_broken_applications.py" in finding.actual
+    assert "\nat tests/sim/runner/test_broken_applications.py:" in finding.message
 
 
 def test_application_that_returns_nothing_is_told_what_to_return(run_with: RunWith) -> None:
@@ -231,3 +232,109 @@ def test_agents_whose_voices_are_the_same_are_still_told_apart_by_time(run_with:
     run = run_with(application(make_agents=one_voice))
     assert codes(run) == []
     assert run.handoffs[0].handoff.completed
+
+
+def test_application_whose_caller_is_never_heard_is_caught_even_if_the_caller_only_listens(run_with: RunWith) -> None:
+    class Deaf(RealtimeVoiceChannel):
+        def _on_caller_audio(self, session: Any, frame: Any) -> None:
+            return None
+
+    script = [{"wait": {"for": "time", "ms": 3000}}, "hang_up"]
+    mind = {"triage": {"when": "Role: Triage receptionist"}}
+    run = run_with(application(channel=Deaf), caller={"script": script}, mind=mind, expect={})
+    assert codes(run) == ["INV004"]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError("gone"), SystemExit(3)])
+def test_application_that_raises_what_is_no_exception_fails_its_call_only(
+    run_with: RunWith, error: BaseException
+) -> None:
+    async def answer(line: PhoneLine) -> Call:
+        raise error
+
+    run = run_with(answer)
+    assert "APP001" in codes(run)
+    assert type(error).__name__ in next(f.message for f in run.findings if f.code == "APP001")
+
+
+def test_handoff_that_cannot_take_effect_says_why(run_with: RunWith) -> None:
+    def forget_to_attach(handler: Any, channel: RealtimeVoiceChannel) -> None:
+        async def fails(*args: Any, **settings: Any) -> None:
+            raise RuntimeError("nobody listens on channel 7")
+
+        handler._announce = fails
+
+    run = run_with(application(after_install=forget_to_attach))
+    (finding,) = [finding for finding in run.findings if finding.code == "ROUTE003"]
+    assert "nobody listens on channel 7" in finding.actual
+
+
+def test_voice_that_is_not_switched_is_caught(run_with: RunWith) -> None:
+    class KeepsVoice(RealtimeVoiceChannel):
+        async def reconfigure_session(self, session: Any, **settings: Any) -> None:
+            await super().reconfigure_session(session, **{**settings, "voice": None})
+
+    assert codes(run_with(application(channel=KeepsVoice))) == ["INV008"]
+
+
+def test_model_that_is_not_released_for_a_person_is_caught(run_with: RunWith) -> None:
+    class Clings(RealtimeVoiceChannel):
+        async def release_provider(self, session: Any) -> None:
+            return None
+
+    ask = {"target": "human", "reason": "asks", "summary": "wants a person"}
+    rule = {"hears": "ask-advice", "calls": {"handoff_conversation": ask}, "hallucinate": True}
+    say = {"say": {"id": "ask-advice", "text": "Hello, I would like some advice about my portfolio."}}
+    wait = {"wait": {"for": "time", "ms": 4000}}
+    changes = {
+        "mind": {"triage": {"when": "Role: Triage receptionist", "rules": [rule]}},
+        "caller": {"script": [{"wait": {"for": "time", "ms": 1000}}, say, wait, "hang_up"]},
+        "expect": {"route": ["agent-triage", "human"]},
+    }
+    assert codes(run_with(application(), **changes)) == []
+    assert codes(run_with(application(channel=Clings), **changes)) == ["INV007"]
+
+
+def test_real_network_from_a_thread_of_the_application_is_caught(run_with: RunWith) -> None:
+    sound = application()
+
+    def connect() -> None:
+        with suppress(Exception):
+            socket.create_connection(("192.0.2.1", 80), timeout=0.01)
+
+    async def answer(line: PhoneLine) -> Any:
+        thread = threading.Thread(target=connect)
+        thread.start()
+        thread.join()
+        return await sound(line)
+
+    assert "APP004" in codes(run_with(answer))
+
+
+def test_application_in_which_time_stands_still_is_stopped(run_with: RunWith) -> None:
+    async def answer(line: PhoneLine) -> Call:
+        while True:  # noqa: ASYNC110 - what is tested
+            await asyncio.sleep(0)
+
+    (finding,) = [finding for finding in run_with(answer).findings if finding.code == "APP003"]
+    assert "time stands still" in finding.message
+    assert "test_broken_applications.py" in finding.message
+
+
+def test_task_that_refuses_to_be_cancelled_hides_nothing(run_with: RunWith) -> None:
+    sound = application()
+
+    async def stubborn() -> None:
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+
+    async def fails() -> None:
+        raise ValueError("nobody looks")
+
+    async def answer(line: PhoneLine) -> Any:
+        tasks = [asyncio.create_task(stubborn()), asyncio.create_task(fails())]
+        line.transport.keep = tasks[:1]  # type: ignore[attr-defined]
+        return await sound(line)
+
+    assert {"APP003", "APP005"} <= set(codes(run_with(answer)))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 import soundfile
 
 from roomkit_sim.errors import AppError, AudioError, ScenarioError, SimulationError
-from roomkit_sim.sim import Run, simulate
+from roomkit_sim.sim import Run, load, simulate
+from roomkit_sim.sim.runner.simulate import make_plan
 from tests.sim.runner.finance_line import SCENARIOS, application, short_call
 
 TRIAGE = SCENARIOS / "finance" / "triage.scenario.yaml"
@@ -82,6 +84,25 @@ def test_waiver_of_an_unknown_code_names_the_nearest() -> None:
     expect = {"waive": {"INV03": "a reason"}}
     with pytest.raises(ScenarioError, match="did you mean 'INV003'"):
         simulate(short_call(expect=expect), app=application())
+
+
+@pytest.mark.parametrize("code", ["APP001", "INVALID001", "ROUTE001", "LAT001"])
+def test_only_invariants_can_be_waived(code: str) -> None:
+    with pytest.raises(ScenarioError, match="only invariants can"):
+        simulate(short_call(expect={"waive": {code: "a reason"}}), app=application())
+
+
+def test_scenario_that_load_gives_can_be_played() -> None:
+    (source,) = load(str(TRIAGE))
+    assert simulate(source).passed
+
+
+def test_places_and_names_that_look_alike_make_different_slugs() -> None:
+    plan = make_plan(TRIAGE)
+    places = ("s/a-b/c", "s/a/b-c", "s/a--b/c", "s/a b/c", "s/a_b/c", "s/A-b/c", "x" * 300, "x" * 301)
+    slugs = {replace(plan, place=place).slug for place in places}
+    assert len(slugs) == len(places)
+    assert max(map(len, slugs)) < 200
 
 
 def test_utterances_too_alike_are_refused_with_both_names() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from roomkit_sim.errors import ScenarioError
 from roomkit_sim.sim.scenario.loader import ScenarioSource, parse
-from roomkit_sim.sim.scenario.plan import parse_seeds, plans
+from roomkit_sim.sim.scenario.plan import plans
+from roomkit_sim.sim.scenario.seeds import parse_seeds
 
 
 @pytest.mark.parametrize(

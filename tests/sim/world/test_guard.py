@@ -81,21 +81,46 @@ def test_a_real_socket_is_named_as_the_cause_also_when_the_run_hangs_because_of_
     assert isinstance(caught.value.__cause__, DeadlockError)
 
 
-def test_other_threads_and_later_code_may_use_the_network() -> None:
+def test_threads_that_were_there_before_and_later_code_may_use_the_network() -> None:
+    refused: list[BaseException] = []
+    go, done = threading.Event(), threading.Event()
+
+    def elsewhere() -> None:
+        go.wait()
+        try:
+            listen_for_real()
+        except BaseException as error:
+            refused.append(error)
+        done.set()
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    with no_real_network():
+        go.set()
+        done.wait()
+    thread.join()
+    listen_for_real()
+    assert refused == []
+
+
+def test_a_thread_that_the_simulation_starts_is_refused_the_network() -> None:
     refused: list[BaseException] = []
 
     def elsewhere() -> None:
         try:
             listen_for_real()
-        except BaseException as error:
+        except RealNetworkError as error:
             refused.append(error)
 
-    with no_real_network():
-        thread = threading.Thread(target=elsewhere)
-        thread.start()
-        thread.join()
-    listen_for_real()
-    assert refused == []
+    def run() -> None:
+        with no_real_network():
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+
+    with pytest.raises(RealNetworkError):
+        run()
+    assert len(refused) == 1
 
 
 def test_a_guard_within_a_guard_does_not_forget_what_the_outer_one_saw() -> None:

@@ -121,7 +121,8 @@ class Session:
         if frame.handle:
             self.emit("resumed", handle=frame.handle, turns=len(self.conversation.turns))
         await self.send(frames.SETUP_COMPLETE)
-        self.emit("persona", name=self.character.name, agent=self.character.agent, voice=frame.voice)
+        unknown: dict[str, Json] = {"instructions": frame.instructions[:160]} if self.character.persona is None else {}
+        self.emit("persona", name=self.character.name, agent=self.character.agent, voice=frame.voice, **unknown)
         if frame.resumption and not frame.handle:
             self.schedule_handle()
         self._react(Stimulus(on="resumed" if frame.handle else "connected"))

@@ -77,7 +77,9 @@ class Turn:
                 return
             why_not = why_not_callable(rule, session.setup.functions)
             if why_not is not None:
-                session.emit("mind_refused", why=why_not)
+                session.emit(
+                    "mind_refused", why=why_not, persona=session.character.name, rule=session.character.number_of(rule)
+                )
                 await self._say(f"I cannot do that. {why_not}")
                 return
             result = await self._call(rule)
