@@ -68,6 +68,42 @@ def test_python_example_of_the_readme_passes_as_it_stands(monkeypatch: pytest.Mo
     test(simulate)
 
 
+def test_application_of_the_documentation_answers_a_call_as_it_stands() -> None:
+    page = (ROOT / "docs" / "application.md").read_text()
+    names: dict[str, Any] = {"__name__": "application"}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), names)  # type: ignore[union-attr]
+    hours = {"opening_hours": {"day": "Saturday"}}
+    scenario = {
+        "scenario": "documentation",
+        "caller": {
+            "script": [
+                {"wait": {"for": "agent_speech", "persona": "reception"}},
+                {"wait": {"for": "agent_silence", "ms": 600}},
+                {"say": {"id": "ask-hours", "text": "What time do you open on Saturday?"}},
+                {"wait": {"for": "agent_speech", "persona": "reception"}},
+                {"wait": {"for": "agent_silence", "ms": 600}},
+                "hang_up",
+            ]
+        },
+        "mind": {
+            "reception": {
+                "when": "Role: Receptionist",
+                "rules": [
+                    {"on": "asked_to_speak", "says": "Good morning."},
+                    {"hears": "ask-hours", "calls": hours},
+                    {"on": "tool_result", "contains": "9:00", "says": "We open at nine."},
+                ],
+            }
+        },
+        "expect": {"route": ["agent-reception"], "heard": ["ask-hours"], "handoffs": []},
+    }
+    scenario["caller"]["voice"] = "en-us+f3"  # type: ignore[index] - whose speech is committed
+    run = simulate(scenario, app=names["answer"], base_dir=ROOT / "scenarios")
+    assert run.passed, run.findings
+    said = [event.data["text"] for event in run.record.events if event.name == "server.said"]
+    assert said == ["Good morning.", "We open at nine."]
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "ARCHITECTURE.md"])
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
