@@ -19,6 +19,7 @@ from roomkit_sim.store.base import ConversationStore
 from roomkit_sim.store.sql import belongings, events, rooms, schema
 from roomkit_sim.store.sql.address import read_address
 from roomkit_sim.store.sql.database import Database
+from roomkit_sim.store.sql.uninterrupted import uninterrupted
 
 __all__ = ["SQLStore"]
 
@@ -73,6 +74,7 @@ class SQLStore(ConversationStore):
 
     # Rooms
 
+    @uninterrupted
     async def create_room(self, room: Room) -> Room:
         """Add a room, or replace the one of this id."""
         async with self._database.writing("creating a room") as connection:
@@ -84,12 +86,14 @@ class SQLStore(ConversationStore):
         async with self._database.reading("reading a room") as connection:
             return await rooms.find(connection, room_id)
 
+    @uninterrupted
     async def update_room(self, room: Room) -> Room:
         """Save a changed room; its counters stay those of its events."""
         async with self._database.writing("saving a room") as connection:
             await rooms.save(connection, room)
         return room
 
+    @uninterrupted
     async def delete_room(self, room_id: str) -> bool:
         """Remove a room with all that belongs to it."""
         async with self._database.writing("deleting a room") as connection:
@@ -107,6 +111,7 @@ class SQLStore(ConversationStore):
 
     # Events
 
+    @uninterrupted
     async def add_event_auto_index(self, room_id: str, event: RoomEvent) -> RoomEvent:
         """Append an event with the next index of its room; the database gives it."""
         async with self._database.writing("adding an event") as connection:
@@ -117,6 +122,7 @@ class SQLStore(ConversationStore):
         async with self._database.reading("reading an event") as connection:
             return await events.find(connection, event_id)
 
+    @uninterrupted
     async def update_event(self, event: RoomEvent) -> RoomEvent:
         """Save a changed event; its place in the timeline stays."""
         async with self._database.writing("saving an event") as connection:
@@ -146,6 +152,7 @@ class SQLStore(ConversationStore):
 
     # What belongs to rooms
 
+    @uninterrupted
     async def add_binding(self, binding: ChannelBinding) -> ChannelBinding:
         """Attach a channel to a room, or replace its binding."""
         async with self._database.writing("saving a binding") as connection:
@@ -163,6 +170,7 @@ class SQLStore(ConversationStore):
         """Save a changed binding."""
         return await self.add_binding(binding)
 
+    @uninterrupted
     async def remove_binding(self, room_id: str, channel_id: str) -> bool:
         """Detach a channel; tells whether it was attached."""
         async with self._database.writing("removing a binding") as connection:
@@ -173,6 +181,7 @@ class SQLStore(ConversationStore):
         async with self._database.reading("listing bindings") as connection:
             return await belongings.list_in_order(connection, schema.bindings, ChannelBinding, room_id)
 
+    @uninterrupted
     async def add_participant(self, participant: Participant) -> Participant:
         """Add somebody to a room, or replace them."""
         async with self._database.writing("saving a participant") as connection:
@@ -191,6 +200,7 @@ class SQLStore(ConversationStore):
         async with self._database.reading("listing participants") as connection:
             return await belongings.list_in_order(connection, schema.participants, Participant, room_id)
 
+    @uninterrupted
     async def save_identity(self, identity: Identity) -> Identity:
         """Add or replace an identity."""
         async with self._database.writing("saving an identity") as connection:
@@ -202,6 +212,7 @@ class SQLStore(ConversationStore):
         async with self._database.reading("reading an identity") as connection:
             return await belongings.find(connection, schema.identities, Identity, id=identity_id)
 
+    @uninterrupted
     async def add_task(self, task: Task) -> Task:
         """Add a task to its room."""
         async with self._database.writing("adding a task") as connection:
@@ -213,6 +224,7 @@ class SQLStore(ConversationStore):
         async with self._database.reading("listing tasks") as connection:
             return await belongings.list_in_order(connection, schema.tasks, Task, room_id)
 
+    @uninterrupted
     async def add_observation(self, observation: Observation) -> Observation:
         """Add an observation to its room."""
         async with self._database.writing("adding an observation") as connection:
@@ -224,6 +236,7 @@ class SQLStore(ConversationStore):
         async with self._database.reading("listing observations") as connection:
             return await belongings.list_in_order(connection, schema.observations, Observation, room_id)
 
+    @uninterrupted
     async def mark_read(self, room_id: str, channel_id: str, index: int) -> None:
         """Remember up to which event a channel has read."""
         async with self._database.writing("saving a read marker") as connection:
