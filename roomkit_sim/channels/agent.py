@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.channels.ai import AIChannel
@@ -75,6 +76,8 @@ class Agent(AIChannel):
         self.greeting = greeting
         self.language = language
         self.auto_greet = auto_greet
+        self.is_in_charge: Callable[[str, str], Awaitable[bool]] | None = None
+        """Whether this agent leads a conversation; set by an orchestration. Without one every agent may greet."""
 
     @property
     def is_config_only(self) -> bool:
@@ -116,15 +119,26 @@ class Agent(AIChannel):
             )(self._greet)
 
     async def _greet(self, event: Any, context: RoomContext) -> None:
-        """Say the greeting in a text conversation that has just begun, once a room."""
-        if not isinstance(event, SessionStartedEvent) or event.session is not None or self.kit is None:
+        """Say the greeting when a conversation begins: once a room in text, once a session on a spoken line."""
+        if not isinstance(event, SessionStartedEvent) or self.kit is None:
             return
-        if context.get_binding(self.channel_id) is None or await self._has_greeted(event.room_id):
+        if context.get_binding(self.channel_id) is None:
+            return
+        if self.is_in_charge is not None and not await self.is_in_charge(event.room_id, self.channel_id):
+            return
+        if event.session is not None:
+            greeted = event.session.metadata.setdefault("greeted_by", self.channel_id)
+            if greeted != self.channel_id or event.session.metadata.setdefault("greeted", False):
+                return
+            event.session.metadata["greeted"] = True
+        elif await self._has_greeted(event.room_id):
             return
         await self.kit.send_event(
             room_id=event.room_id,
             channel_id=self.channel_id,
             content=TextContent(body=self.greeting or ""),
+            # To a caller it is spoken; whoever else is in the room has not called.
+            visibility="all" if event.session is None else event.channel_id,
             metadata={"auto_greeting": True},
         )
 

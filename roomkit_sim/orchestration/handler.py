@@ -108,6 +108,7 @@ class HandoffHandler:
     ) -> None:
         self.on_handoff_complete = on_handoff_complete
         self.greeting_map: dict[str, str] = {}
+        self.voice_channel_id: str | None = None
         self.agents: dict[str, AIChannel] = {}
         self.realtime: RealtimeSwitch | None = None
         self._kit = kit
@@ -211,6 +212,11 @@ class HandoffHandler:
         agent = self.agents.get(agent_id) if agent_id is not None else None
         return getattr(agent, "language", None)
 
+    async def is_in_charge(self, room_id: str, agent_id: str) -> bool:
+        """Whether an agent leads the conversation of a room; the default agent does until somebody else is set."""
+        state = await self.ensure_state(room_id)
+        return not in_human_hands(state) and agent_id == (state.active_agent_id or self.default_agent_id)
+
     async def send_greeting(self, room_id: str, *, channel_id: str | None = None) -> None:
         """Let the agent in charge greet; nothing happens when it has no greeting.
 
@@ -219,7 +225,7 @@ class HandoffHandler:
             channel_id: The voice channel; that of ``install()`` when absent.
         """
         state = await self.ensure_state(room_id)
-        channel_id = channel_id or self._event_channel_id
+        channel_id = channel_id or self._event_channel_id or self.voice_channel_id
         greeting = self.greeting_map.get(state.active_agent_id or "")
         if not greeting or channel_id is None:
             return

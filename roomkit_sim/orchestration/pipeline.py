@@ -15,11 +15,13 @@ from roomkit_sim.orchestration.realtime_switch import RealtimeSwitch, SwitchPoli
 from roomkit_sim.orchestration.router import ConversationRouter, RoutingConditions, RoutingRule
 from roomkit_sim.orchestration.setup import require_without_handoff, setup_handoff
 from roomkit_sim.orchestration.tools import HANDOFF_TOOL_NAME, build_handoff_tool
+from roomkit_sim.orchestration.voice_handover import VoiceHandover
 from roomkit_sim.providers.ai.base import AITool
 
 if TYPE_CHECKING:
     from roomkit_sim.channels.agent import Agent
     from roomkit_sim.channels.realtime_voice import RealtimeVoiceChannel
+    from roomkit_sim.channels.voice import VoiceChannel
     from roomkit_sim.core.framework import RoomKit
 
 __all__ = ["ConversationPipeline", "PipelineStage"]
@@ -82,7 +84,7 @@ class ConversationPipeline:
         """Wire routing and handoff in one call.
 
         With a :class:`RealtimeVoiceChannel` the agents are configurations of its sessions; otherwise they are channels
-        that answer text.
+        that answer text, which a :class:`VoiceChannel` hears and speaks, each agent in its own voice.
 
         Args:
             kit: The kit.
@@ -92,7 +94,8 @@ class ConversationPipeline:
             greet_on_handoff: Ask the new agent to speak at once.
             voice_channel_id: The voice channel, registered before.
             greeting_prompt: What the new agent is told when it is asked to speak.
-            farewell_prompt: Spoken by the old agent before it leaves; traditional voice only.
+            farewell_prompt: Spoken in the old agent's voice before the new one speaks; not with speech to speech, whose
+                model takes leave itself.
             human_handoff: Offer ``human`` as a target to every agent. A call with this target is accepted in any case.
 
         Returns:
@@ -103,7 +106,8 @@ class ConversationPipeline:
         """
         if greet_on_handoff and voice_channel_id is None:
             raise PipelineError("greet_on_handoff needs voice_channel_id: the channel on which the new agent speaks")
-        voice = self._check(kit, agents, voice_channel_id)
+        channel = self._check(kit, agents, voice_channel_id)
+        voice, spoken = _by_kind(channel)
         router = self.to_router()
         handler = HandoffHandler(
             kit,
@@ -124,15 +128,23 @@ class ConversationPipeline:
             _wire_realtime(kit, voice, handler, handler.realtime)
         else:
             for agent in agents:
+                agent.is_in_charge = handler.is_in_charge
                 if agent.channel_id in offered:
                     setup_handoff(agent, handler, tool=offered[agent.channel_id])
+        if spoken is not None:
+            handler.voice_channel_id = spoken.channel_id
+            spoken.update_voice_map({agent.channel_id: agent.voice for agent in agents if agent.voice})
+            if greet_on_handoff:
+                VoiceHandover(
+                    kit, handler, spoken, greeting_prompt=greeting_prompt, farewell_prompt=farewell_prompt
+                ).register(hook_priority)
         router.register(kit, hook_priority)
         _installed[kit] = None
         return router, handler
 
     def _check(
         self, kit: RoomKit, agents: Sequence[Agent], voice_channel_id: str | None
-    ) -> RealtimeVoiceChannel | None:
+    ) -> RealtimeVoiceChannel | VoiceChannel | None:
         """Everything that can be wrong, before anything is changed."""
         if not self._graph.stages:
             raise PipelineError("the pipeline has no stages: give it at least one PipelineStage")
@@ -147,12 +159,13 @@ class ConversationPipeline:
             raise PipelineError(f"stages name agents that install() was not given: {', '.join(missing)}")
         if kit in _installed:
             raise ConfigurationError("a pipeline is installed on this kit already: use one pipeline, or another kit")
-        voice = _voice_channel(kit, voice_channel_id)
-        if voice is None:
+        channel = _voice_channel(kit, voice_channel_id)
+        realtime, _ = _by_kind(channel)
+        if realtime is None:
             require_without_handoff(agents)
-        elif voice.session_configurator is not None:
+        elif realtime.session_configurator is not None:
             raise ConfigurationError(f"a pipeline is installed on channel {voice_channel_id!r} already")
-        return voice
+        return channel
 
     def _tool_for(self, agent_id: str, agents: Sequence[Agent], human: bool) -> AITool | None:
         """The agent's handoff tool: its reachable targets; none for the agent of a last stage."""
@@ -165,8 +178,9 @@ class ConversationPipeline:
         return build_handoff_tool(targets) if targets else None
 
 
-def _voice_channel(kit: RoomKit, voice_channel_id: str | None) -> RealtimeVoiceChannel | None:
+def _voice_channel(kit: RoomKit, voice_channel_id: str | None) -> RealtimeVoiceChannel | VoiceChannel | None:
     from roomkit_sim.channels.realtime_voice import RealtimeVoiceChannel
+    from roomkit_sim.channels.voice import VoiceChannel
 
     if voice_channel_id is None:
         return None
@@ -175,11 +189,23 @@ def _voice_channel(kit: RoomKit, voice_channel_id: str | None) -> RealtimeVoiceC
         raise ConfigurationError(
             f"voice channel {voice_channel_id!r} is not registered: call kit.register_channel() before install()"
         )
-    if not isinstance(channel, RealtimeVoiceChannel):
+    if not isinstance(channel, RealtimeVoiceChannel | VoiceChannel):
         raise ConfigurationError(
-            f"channel {voice_channel_id!r} is a {type(channel).__name__}, not a RealtimeVoiceChannel"
+            f"channel {voice_channel_id!r} is a {type(channel).__name__}, neither a RealtimeVoiceChannel nor a "
+            f"VoiceChannel"
         )
     return channel
+
+
+def _by_kind(
+    channel: RealtimeVoiceChannel | VoiceChannel | None,
+) -> tuple[RealtimeVoiceChannel | None, VoiceChannel | None]:
+    """The channel as speech to speech, and as speech by way of text: one of them, or neither."""
+    from roomkit_sim.channels.realtime_voice import RealtimeVoiceChannel
+
+    if isinstance(channel, RealtimeVoiceChannel):
+        return channel, None
+    return None, channel
 
 
 def _wire_realtime(kit: RoomKit, voice: RealtimeVoiceChannel, handler: HandoffHandler, switch: RealtimeSwitch) -> None:
