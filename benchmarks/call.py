@@ -31,24 +31,24 @@ def plan(seconds: int) -> Plan:
 
 
 def run_call(seconds: int) -> float:
-    """Wall seconds of the call alone."""
+    """CPU seconds of the call alone."""
     planned = plan(seconds)
     sound, app = prepare_sound(planned), load_application(APP)
-    begin = time.perf_counter()
+    begin = time.process_time()
     played = play(planned, sound, app, RoomKitAdapter())
-    took = time.perf_counter() - begin
+    took = time.process_time() - begin
     call = played.calls[0]
     assert call.line.length >= seconds * call.line.rate_hz, "the call ended early"
-    heard = sum(abs(call.line.agent_track().astype(int)) > 100)
+    heard = int((abs(call.line.agent_track().astype(int)) > 100).sum())
     assert heard > seconds * call.line.rate_hz / 4, "the agent did not speak all the time"
     return took
 
 
 def run_whole(seconds: int) -> float:
-    """Wall seconds of the call, the accounting of its sound, and all checks."""
-    begin = time.perf_counter()
+    """CPU seconds of the call, the accounting of its sound, and all checks."""
+    begin = time.process_time()
     run = run_plan(plan(seconds))
-    took = time.perf_counter() - begin
+    took = time.process_time() - begin
     assert run.passed, run.findings
     return took
 

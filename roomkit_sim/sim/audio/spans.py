@@ -72,5 +72,10 @@ def join(spans: list[Span], gap: int) -> list[Span]:
 
 def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Start and end index of each run of true values."""
+    count = int(np.count_nonzero(mask))
+    if not count:
+        return []
+    if count == len(mask):
+        return [(0, count)]
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     return [(int(first), int(end)) for first, end in edges.reshape(-1, 2)]

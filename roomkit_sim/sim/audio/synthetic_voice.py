@@ -98,6 +98,7 @@ def _envelope(
     return total
 
 
+@lru_cache(maxsize=64)
 def speak(text: str, voice_name: str, rate_hz: int = 24000) -> Samples:
     """Speech-like sound for a text in a voice.
 
@@ -108,6 +109,9 @@ def speak(text: str, voice_name: str, rate_hz: int = 24000) -> Samples:
         text: What is said; only its rhythm is heard.
         voice_name: Any string.
         rate_hz: Rate of the result.
+
+    Returns:
+        PCM16 mono, read-only: agents say the same in call after call, so what was said is kept.
     """
     syllables = _syllables(text)
     lengths = np.array([round(syllable.seconds * rate_hz) for syllable in syllables])
@@ -118,7 +122,9 @@ def speak(text: str, voice_name: str, rate_hz: int = 24000) -> Samples:
     open_wave, close_wave = (_repeat(vowel_wave(voice_name, vowel, rate_hz), len(loudness)) for vowel in (0, 1))
     sound = loudness * ((1 - closeness) * open_wave + closeness * close_wave)
     _fade_edges(sound, round(_EDGE_S * rate_hz))
-    return to_int16(sound * amplitude(_LEVEL_DBFS))
+    samples = to_int16(sound * amplitude(_LEVEL_DBFS))
+    samples.setflags(write=False)
+    return samples
 
 
 @dataclass(frozen=True)

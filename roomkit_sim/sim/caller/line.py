@@ -72,6 +72,7 @@ class LineTransport(VoiceBackend):
         self._muted = False
         self._ended: int | None = None
         self._waiters: list[asyncio.Future[None]] = []
+        self._until_end: list[asyncio.Future[None]] = []
         self._audio_callbacks: list[AudioReceivedCallback] = []
         self._disconnect_callbacks: list[ClientDisconnectedCallback] = []
 
@@ -238,6 +239,15 @@ class LineTransport(VoiceBackend):
         if delay_ns > 0:
             await asyncio.sleep(delay_ns / 1e9)
 
+    async def reach(self, position: int) -> bool:
+        """Wait for a position; false if the call ended before. What is sent meanwhile does not matter."""
+        while self._ended is None:
+            now_ns, due_ns = self._now_ns(), nanoseconds(position, self.rate_hz)
+            if due_ns <= now_ns:
+                return True
+            await _sleep_in(self._until_end, due_ns - now_ns)
+        return False
+
     async def until(self, when: Callable[[int], int | None], within_ns: int | None) -> bool:
         """Wait for something that follows from what was sent.
 
@@ -296,6 +306,8 @@ class LineTransport(VoiceBackend):
         self._runs.close(self._ended)
         self._sink.emit("line", "disconnected", by=by, at_sample=self._ended)
         self.notice_change()
+        for waiter in self._until_end:
+            _wake(waiter)
         return True
 
     def _call_at(self, position: int, act: Callable[[], None]) -> asyncio.TimerHandle:
@@ -304,24 +316,28 @@ class LineTransport(VoiceBackend):
 
     async def _change_or(self, moments_ns: list[int]) -> None:
         """Sleep until something changes, or the earliest of ``moments_ns``."""
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters.append(waiter)
-        delay_ns = min(moments_ns) - self._now_ns() if moments_ns else None
-        timer = None if delay_ns is None else loop.call_later(max(delay_ns, 0) / 1e9, _wake, waiter)
-        try:
-            await waiter
-        finally:
-            if timer is not None:
-                timer.cancel()
-            with suppress(ValueError):
-                self._waiters.remove(waiter)
+        await _sleep_in(self._waiters, min(moments_ns) - self._now_ns() if moments_ns else None)
 
     def notice_change(self) -> None:
         """Ask all waits again whether what they wait for has happened."""
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             _wake(waiter)
+
+
+async def _sleep_in(waiters: list[asyncio.Future[None]], delay_ns: int | None) -> None:
+    """Sleep for a time, or until somebody wakes those in ``waiters``."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+    waiters.append(waiter)
+    timer = None if delay_ns is None else loop.call_later(max(delay_ns, 0) / 1e9, _wake, waiter)
+    try:
+        await waiter
+    finally:
+        if timer is not None:
+            timer.cancel()
+        with suppress(ValueError):
+            waiters.remove(waiter)
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

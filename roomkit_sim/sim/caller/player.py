@@ -137,7 +137,7 @@ class Player:
 
     async def _reach(self, position: int) -> bool:
         """Wait for a position; false if the call ended before."""
-        return await self._line.until(lambda now: position, None)
+        return await self._line.reach(position)
 
     def _timed_out(self, awaited: str, within_ms: int, persona: str | None) -> None:
         data: dict[str, Json] = {"for": awaited, "within_ms": within_ms, "persona": persona, "step": self._step}

@@ -14,7 +14,7 @@ from roomkit_sim.sim.trace.events import TraceEvent
 __all__ = ["VoiceBook", "VoicePart", "VoiceTracker"]
 
 _FIRST_MS = 100
-_AGAIN_MS = 200
+_AGAIN_MS = 400
 _LOOK_MS = 60
 
 
@@ -64,7 +64,7 @@ class VoicePart:
 
 
 class VoiceTracker:
-    """Names the voice of audible audio while it is sent: from the first 100 ms, then again every 200 ms.
+    """Names the voice of audible audio while it is sent: from the first 100 ms, then again every 400 ms.
 
     This is what a caller can go by during a call. For the exact bounds of voices, identify the whole track afterwards.
 

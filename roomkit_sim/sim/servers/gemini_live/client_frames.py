@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from roomkit_sim.sim.servers.schema import malformed
@@ -174,6 +175,7 @@ def _parse(raw: str | bytes) -> ClientFrame:
             raise Violation("contextUpdate is not supported by this model.")
 
 
+@lru_cache(maxsize=512)
 def _camel(key: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda match: match.group(1).upper(), key)
 
