@@ -1,19 +1,24 @@
-"""A PostgreSQL server for the tests that want one: each worker starts its own at the first such test."""
+"""For all tests: a PostgreSQL server for those that want one, and examples that are the same in every run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from roomkit_sim.testing.postgres import PostgresServer, PostgresUnavailableError, temporary_postgres
+
+# A gate must say the same twice. To look for new examples: pytest --hypothesis-profile=default
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 NOT_TESTED = "NOT TESTED ON POSTGRESQL: "
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A server of this session's own."""
+    """A server of this session's own: each worker starts one at the first test that wants it."""
     running = temporary_postgres()
     try:
         server = running.__enter__()

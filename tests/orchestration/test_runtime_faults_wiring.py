@@ -140,7 +140,7 @@ async def test_install_with_a_channel_that_is_no_realtime_voice_channel_is_an_er
     stage = PipelineStage(phase="p", agent_id="x")
     kit = RoomKit()
     kit.register_channel(desk.kit.channels["chat"])
-    with pytest.raises(ConfigurationError, match="WebSocketChannel, not a RealtimeVoiceChannel"):
+    with pytest.raises(ConfigurationError, match="WebSocketChannel, neither a RealtimeVoiceChannel nor a VoiceChannel"):
         ConversationPipeline([stage]).install(kit, [Agent("x")], voice_channel_id="chat")
 
 

@@ -16,6 +16,9 @@ from roomkit_sim.errors import StoreError
 
 __all__ = ["decode", "encode"]
 
+MAX_LEVELS = 200
+"""Of metadata, counted from its own keys."""
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -29,12 +32,15 @@ def encode(model: BaseModel) -> str:
             that is not finite, nesting without end.
     """
     try:
-        text = json.dumps(model.model_dump(warnings=False), allow_nan=False, default=to_jsonable_python)
+        content = model.model_dump(warnings=False)
+        if _is_too_deep(content):
+            raise ValueError("it is nested too deeply")
+        text = json.dumps(content, allow_nan=False, default=to_jsonable_python)
         type(model).model_validate(json.loads(text))
     except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(
             f"a {type(model).__name__} cannot be kept: {_reason(error)}. Its fields and metadata must be JSON: text, "
-            f"finite numbers, lists and dictionaries, no deeper than 200 levels"
+            f"finite numbers, lists and dictionaries, no deeper than {MAX_LEVELS} levels"
         ) from None
     return text
 
@@ -57,6 +63,21 @@ def decode(kind: type[Model], text: str, **columns: Any) -> Model:
             f"a stored {kind.__name__} cannot be read: {_reason(error)}. Was the row written by another program, or by "
             f"a newer roomkit-sim?"
         ) from None
+
+
+def _is_too_deep(content: object) -> bool:
+    """Whether containers stand in one another beyond what every JSON reader takes; how much one takes differs."""
+    level = [content]
+    for _ in range(MAX_LEVELS + 3):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list | tuple)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _reason(error: Exception) -> str:

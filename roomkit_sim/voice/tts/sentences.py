@@ -44,8 +44,9 @@ class SentenceSplitter:
 
     def _sentence_length(self) -> int | None:
         for end in _END.finditer(self._rest):
-            # White space at the very end may go on in the next piece; it belongs to this sentence.
-            if end.end() == len(self._rest):
+            # White space at the very end may go on in the next piece; it belongs to this sentence. An end beyond the
+            # longest sentence comes too late: had the text come letter by letter, it would have been cut before.
+            if end.end() == len(self._rest) or end.end() > _LONGEST:
                 break
             if end.end() >= self._min_chars and not _ABBREVIATION.search(self._rest[: end.end()]):
                 return end.end()
