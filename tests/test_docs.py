@@ -104,6 +104,17 @@ def test_application_of_the_documentation_answers_a_call_as_it_stands() -> None:
     assert said == ["Good morning.", "We open at nine."]
 
 
+@pytest.mark.sim
+async def test_spoken_program_of_the_documentation_runs_as_it_stands(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "runtime.md").read_text()
+    names: dict[str, Any] = {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), names)  # type: ignore[union-attr]
+    caller = next((ROOT / "scenarios" / "audio").glob("need-nurse-*.wav"))
+    said = await names["main"](str(caller), str(tmp_path / "heard.wav"))
+    assert said == ["voice: I have a headache since yesterday morning.", "agent-nurse: Please come this afternoon."]
+    assert (tmp_path / "heard.wav").stat().st_size > 10_000
+
+
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "ARCHITECTURE.md"])
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
