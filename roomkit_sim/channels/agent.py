@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.channels.ai import AIChannel
 from roomkit_sim.models.context import RoomContext
-from roomkit_sim.models.enums import ChannelDirection, EventStatus, HookExecution, HookTrigger
+from roomkit_sim.models.enums import ChannelCategory, ChannelDirection, EventStatus, HookExecution, HookTrigger
 from roomkit_sim.models.event import TextContent
 from roomkit_sim.models.session_event import SessionStartedEvent
 from roomkit_sim.providers.ai.base import AIContext, AIProvider, AIResponse
@@ -137,8 +137,8 @@ class Agent(AIChannel):
             room_id=event.room_id,
             channel_id=self.channel_id,
             content=TextContent(body=self.greeting or ""),
-            # To a caller it is spoken; whoever else is in the room has not called.
-            visibility="all" if event.session is None else event.channel_id,
+            # Whoever has begun is greeted; others in the room, a caller among them, have not. Agents know what was said.
+            visibility=",".join([event.channel_id, *_intelligences(context)]),
             metadata={"auto_greeting": True},
         )
 
@@ -151,3 +151,7 @@ class Agent(AIChannel):
             and past.metadata.get("auto_greeting")
             for past in await self.kit.store.list_events(room_id, limit=20)
         )
+
+
+def _intelligences(context: RoomContext) -> list[str]:
+    return [binding.channel_id for binding in context.bindings if binding.category is ChannelCategory.INTELLIGENCE]

@@ -14,7 +14,17 @@ from roomkit_sim.models.enums import Access, ChannelCategory, ChannelDirection
 from roomkit_sim.models.event import EventSource, RoomEvent, TextContent
 from roomkit_sim.models.task import Observation, Task
 
-__all__ = ["ALWAYS_PROCESS", "INTERNAL", "ROUTED_TO", "Broadcast", "EventRouter", "may_send", "receives", "sees"]
+__all__ = [
+    "ALWAYS_PROCESS",
+    "GREETING_CUE",
+    "INTERNAL",
+    "ROUTED_TO",
+    "Broadcast",
+    "EventRouter",
+    "may_send",
+    "receives",
+    "sees",
+]
 
 ROUTED_TO = "_routed_to"
 """Event metadata: the one intelligence that answers; no other reacts."""
@@ -22,6 +32,9 @@ ALWAYS_PROCESS = "_always_process"
 """Event metadata: intelligences that see the event besides the one that it is routed to."""
 INTERNAL = "_orchestration_internal"
 """Event metadata: a notice of the orchestration, which no intelligence reacts to."""
+
+GREETING_CUE = "greeting_cue"
+"""Event metadata: asks the agent in charge to speak. Nobody said it, and no person is shown it."""
 
 _MAY_RECEIVE = frozenset({Access.READ_WRITE, Access.READ_ONLY})
 _MAY_SEND = frozenset({Access.READ_WRITE, Access.WRITE_ONLY})

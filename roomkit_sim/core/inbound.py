@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from roomkit_sim.core.aftermath import Aftermath
+from roomkit_sim.core.event_router import GREETING_CUE
 from roomkit_sim.core.inbound_router import InboundRoomRouter
 from roomkit_sim.core.locks import InMemoryLockManager
 from roomkit_sim.core.timeline import Timeline
@@ -65,6 +66,8 @@ class InboundPath:
         if refusal is not None:
             return InboundResult(blocked=True, reason=refusal)
         event = await channel.handle_inbound(message, await self._timeline.context(room_id))
+        if event.metadata.get(GREETING_CUE):
+            event = event.model_copy(update={"visibility": "intelligence"})
         event = await self._identified(event, message)
         return await self._in_the_room(room_id, event, message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from roomkit_sim.core.event_router import INTERNAL
+from roomkit_sim.core.event_router import GREETING_CUE, INTERNAL
 from roomkit_sim.models.enums import EventStatus, EventType
 from roomkit_sim.models.event import RoomEvent
 
@@ -31,6 +31,6 @@ def conversation(events: Iterable[RoomEvent], current: RoomEvent, channel_id: st
         and event.type is EventType.MESSAGE
         and event.status is not EventStatus.BLOCKED
         and not event.metadata.get(INTERNAL)
-        and not event.metadata.get("greeting_cue")
+        and not event.metadata.get(GREETING_CUE)
         and is_visible_to(event, channel_id)
     ]

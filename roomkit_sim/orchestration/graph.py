@@ -78,6 +78,15 @@ class StageGraph:
         """All agents, in the order of their first stages."""
         return list(dict.fromkeys(stage.agent_id for stage in self.stages))
 
+    def rightful_agent(self, phase: str, active_agent_id: str | None) -> str | None:
+        """Who leads a conversation in ``phase``: its owner, where the agent in charge is nobody or owns other phases.
+
+        An agent that has no stage was put in charge by the application, and stays.
+        """
+        owners = self.owners(phase)
+        stays = active_agent_id is not None and (active_agent_id in owners or not self.phases_of(active_agent_id))
+        return active_agent_id if stays or not owners else owners[0]
+
     def default_agent(self) -> str | None:
         """The agent with whom a conversation starts."""
         owners = self.owners(self.default_phase) if self.default_phase is not None else []

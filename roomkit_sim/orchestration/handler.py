@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from roomkit_sim.core.event_router import GREETING_CUE
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.delivery import InboundMessage
@@ -153,7 +154,7 @@ class HandoffHandler:
             before = await self.ensure_state(room_id)
             bindings = await self._kit.store.list_bindings(room_id)
             around = self._surroundings(bindings)
-            decision = decide_handoff(arguments, calling_agent_id, before, around)
+            decision = self._unless_impossible(room_id, decide_handoff(arguments, calling_agent_id, before, around))
             await self._report_decision(room_id, calling_agent_id, before, decision)
             if isinstance(decision, Refused):
                 result = HandoffResult(accepted=False, reason=decision.reason)
@@ -204,6 +205,27 @@ class HandoffHandler:
             await self._store(room_id, seeded, "seeded", room)
             return seeded
 
+    async def ensure_agent(self, room_id: str) -> ConversationState:
+        """The room's state, with the owner of its phase in charge where the application has changed the phase alone.
+
+        While a live session runs with the agent in charge, it stays: a session and the state name the same agent.
+        """
+        async with self._kit.lock_manager.locked(room_id):
+            state = await self.ensure_state(room_id)
+            if self._graph is None or in_human_hands(state):
+                return state
+            if self.realtime is not None and self.realtime.is_live(room_id):
+                return state
+            active = state.active_agent_id
+            agent = self._graph.rightful_agent(state.phase, active)
+            if agent == active:
+                return state
+            led = state.model_copy(
+                update={"active_agent_id": agent, "previous_agent_id": active or state.previous_agent_id}
+            )
+            await self._store(room_id, led, "phase_owner")
+            return led
+
     def get_room_language(self, room: Room, agent_id: str | None) -> str | None:
         """The language of a conversation: the room's own, else the agent's."""
         language = get_conversation_state(room).context.get("language")
@@ -214,7 +236,7 @@ class HandoffHandler:
 
     async def is_in_charge(self, room_id: str, agent_id: str) -> bool:
         """Whether an agent leads the conversation of a room; the default agent does until somebody else is set."""
-        state = await self.ensure_state(room_id)
+        state = await self.ensure_agent(room_id)
         return not in_human_hands(state) and agent_id == (state.active_agent_id or self.default_agent_id)
 
     async def send_greeting(self, room_id: str, *, channel_id: str | None = None) -> None:
@@ -235,7 +257,7 @@ class HandoffHandler:
             await self.realtime.ask_to_speak(room_id, text)
             return
         cue = InboundMessage(
-            channel_id=channel_id, sender_id="system", content=TextContent(body=text), metadata={"greeting_cue": True}
+            channel_id=channel_id, sender_id="system", content=TextContent(body=text), metadata={GREETING_CUE: True}
         )
         await self._kit.process_inbound(cue, room_id=room_id)
 
@@ -268,6 +290,13 @@ class HandoffHandler:
                 await self._kit.report_error("announcing a failed handoff", error, room_id=room_id)
         await self._run_hooks(prepared, HookTrigger.ON_HANDOFF_REJECTED, failure)
         return HandoffResult(accepted=False, reason=failure)
+
+    def _unless_impossible(self, room_id: str, decision: Decision) -> Decision:
+        """A handoff that the live sessions cannot follow is refused before anything is changed."""
+        if self.realtime is None or isinstance(decision, Refused):
+            return decision
+        obstacle = self.realtime.obstacle(room_id, decision)
+        return decision if obstacle is None else Refused(decision.target, obstacle)
 
     def _surroundings(self, bindings: Sequence[ChannelBinding]) -> Surroundings:
         bound = [b.channel_id for b in bindings if b.category is ChannelCategory.INTELLIGENCE]

@@ -119,7 +119,7 @@ class ConversationPipeline:
         )
         handler.agents = {agent.channel_id: agent for agent in agents}
         handler.greeting_map = {agent.channel_id: agent.greeting for agent in agents if agent.greeting is not None}
-        router.seed_state = handler.ensure_state
+        router.seed_state = handler.ensure_agent
         tools = {agent.channel_id: self._tool_for(agent.channel_id, agents, human_handoff) for agent in agents}
         offered = {agent_id: tool for agent_id, tool in tools.items() if tool is not None}
         if voice is not None:

@@ -88,13 +88,27 @@ class RealtimeSwitch:
         """Whether this is the channel that is meant."""
         return channel_id == self._channel.channel_id
 
+    def is_live(self, room_id: str) -> bool:
+        """Whether a caller is connected in a room."""
+        return bool(self._live(room_id))
+
+    def obstacle(self, room_id: str, decision: Accepted) -> str | None:
+        """Why the room's live sessions cannot be given to the agent that is to take over; ``None`` where they can."""
+        provider = self._channel.provider
+        if decision.to_agent is None or provider.capabilities.reconfiguration or not self._live(room_id):
+            return None
+        return (
+            f"a call with the provider {provider.name!r} cannot be given to another agent while it lasts: "
+            f"go on yourself, or offer to be called back"
+        )
+
     async def starting_config(self, room_id: str) -> SessionConfig | None:
         """What a session that begins now runs with: the agent in charge of the room.
 
         Raises:
             RoomError: A person has taken the conversation over: a new session does not bring an agent back.
         """
-        state = await self._handler.ensure_state(room_id)
+        state = await self._handler.ensure_agent(room_id)
         if in_human_hands(state):
             raise RoomError(
                 f"a person has taken the conversation of room {room_id!r} over: connect the caller to them, or set an "

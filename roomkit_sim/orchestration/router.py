@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from roomkit_sim.core.event_router import ALWAYS_PROCESS, ROUTED_TO
+from roomkit_sim.core.event_router import ALWAYS_PROCESS, GREETING_CUE, ROUTED_TO
 from roomkit_sim.core.room_context import current_room_id
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, ChannelType, HookExecution, HookTrigger
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.hook import HookResult
 from roomkit_sim.orchestration.decisions import HUMAN, in_human_hands
-from roomkit_sim.orchestration.state import ConversationState, get_conversation_state, has_conversation_state
+from roomkit_sim.orchestration.state import ConversationState, get_conversation_state
 
 if TYPE_CHECKING:
     from roomkit_sim.channels.ai import AIChannel
@@ -81,7 +81,7 @@ class ConversationRouter:
         self.default_agent_id = default_agent_id
         self.supervisor_id = supervisor_id
         self.seed_state: Callable[[str], Awaitable[ConversationState]] | None = None
-        """Gives a room without orchestration state its first one; a pipeline sets it."""
+        """Gives a room its orchestration state, with the agent that its phase asks for; a pipeline sets it."""
         self._kit: RoomKit | None = None
 
     def select_agent(self, event: RoomEvent, context: RoomContext, state: ConversationState) -> str | None:
@@ -109,7 +109,7 @@ class ConversationRouter:
         async def conversation_router(event: RoomEvent, context: RoomContext) -> HookResult:
             current_room_id.set(event.room_id)
             state = get_conversation_state(context.room)
-            if self.seed_state is not None and not has_conversation_state(context.room):
+            if self.seed_state is not None:
                 state = await self.seed_state(event.room_id)
             agent_id = self.select_agent(event, context, state)
             news = self._news(event, context, agent_id, state)
@@ -177,7 +177,7 @@ class ConversationRouter:
         if agent_id is None and not silent:
             return HookResult.allow()
         always: list[str] = []
-        if self.supervisor_id is not None and not silent:
+        if self.supervisor_id is not None and not silent and not event.metadata.get(GREETING_CUE):
             always = [self.supervisor_id]
         stamp: dict[str, Any] = {ROUTED_TO: agent_id or NOBODY, ALWAYS_PROCESS: always}
         changes: dict[str, Any] = {"metadata": {**event.metadata, **stamp}}

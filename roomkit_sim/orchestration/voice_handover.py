@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from roomkit_sim.core.event_router import GREETING_CUE
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.delivery import InboundMessage
 from roomkit_sim.models.enums import HookExecution, HookTrigger
@@ -121,6 +122,6 @@ class VoiceHandover:
             channel_id=self._voice.channel_id,
             sender_id="system",
             content=TextContent(body=cue),
-            metadata={"greeting_cue": True},
+            metadata={GREETING_CUE: True},
         )
         await self._kit.process_inbound(message, room_id=room_id)
