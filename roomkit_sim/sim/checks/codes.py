@@ -118,6 +118,11 @@ CODES = {
         "The voice was not switched at the handoff, or the channel's default took its place.",
         "Compare the agent's voice with the setup frame of the connection.",
     ),
+    "INV009": Code(
+        "a model was asked to speak twice in a row",
+        "Two parts of the application greet: the pipeline and a hook, or a handler that is registered twice.",
+        "Find the two client_content frames in the trace; one of them must go.",
+    ),
     "CALLER001": Code(
         "the caller waited in vain",
         "The agent did not speak (or fall silent) in time, or another persona spoke.",

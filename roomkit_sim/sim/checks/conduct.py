@@ -9,7 +9,7 @@ from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.speech import agent_speech
 
-__all__ = ["check_application", "check_caller", "check_hearing", "check_voices"]
+__all__ = ["check_application", "check_caller", "check_hearing", "check_prompts", "check_voices"]
 
 UNKNOWN = "unknown"
 LEAST_UNKNOWN_MS = 200.0
@@ -54,6 +54,29 @@ def check_hearing(subject: Subject) -> Iterator[Finding]:
             actual=", ".join(names) or "(nothing)",
             evidence={"scores": [event.data.get("score") for event in heard]},
         )
+
+
+def check_prompts(subject: Subject) -> Iterator[Finding]:
+    """A model that is asked to speak speaks before it is asked again: nobody greets twice."""
+    asked: dict[object, TraceEvent] = {}
+    for event in subject.record.events:
+        conn = event.data.get("conn")
+        if event.name in ("server.audio_started", "server.tool_call", "server.turn_committed", "server.interrupted"):
+            asked.pop(conn, None)
+        elif _asks_to_speak(event):
+            if conn in asked:
+                gap_ms = (event.t_ns - asked[conn].t_ns) / 1e6
+                message = f"connection {conn} was asked to speak again {gap_ms:.0f} ms after, before it had spoken"
+                yield _at(subject, event, "INV009", message)
+            asked[conn] = event
+
+
+def _asks_to_speak(event: TraceEvent) -> bool:
+    message = event.data.get("json")
+    content = message.get("client_content", message.get("clientContent")) if isinstance(message, dict) else None
+    if event.name != "wire.sent" or not isinstance(content, dict):
+        return False
+    return content.get("turnComplete", content.get("turn_complete", True)) is not False
 
 
 def check_voices(subject: Subject) -> Iterator[Finding]:

@@ -121,3 +121,24 @@ def test_moment_to_hang_up_that_never_came_is_invalid(good_call: Any) -> None:
     good_call.tell(9, "caller.wait_timeout", step=1, within_ms=9, persona=None, **{"for": "runtime.state"})
     (finding,) = good_call.findings()
     assert (finding.code, finding.severity) == ("INVALID007", Severity.INVALID)
+
+
+def _ask(call: Any, at_s: float, *, complete: bool = True) -> None:
+    content = {"turns": [], "turnComplete": complete}
+    call.tell(at_s, "wire.sent", conn=2, frame="client_content", bytes=9, json={"client_content": content})
+
+
+def test_model_that_is_asked_to_speak_twice_in_a_row_is_found(good_call: Any) -> None:
+    _ask(good_call, 5.9)
+    assert good_call.codes() == []
+    _ask(good_call, 6.1)
+    (finding,) = good_call.findings()
+    assert finding.code == "INV009"
+    assert "200 ms after" in finding.message
+
+
+def test_model_may_be_asked_again_after_it_has_spoken_and_history_is_no_request(good_call: Any) -> None:
+    _ask(good_call, 5.85, complete=False)
+    _ask(good_call, 5.9)
+    _ask(good_call, 9)
+    assert good_call.codes() == []

@@ -338,3 +338,16 @@ def test_task_that_refuses_to_be_cancelled_hides_nothing(run_with: RunWith) -> N
         return await sound(line)
 
     assert {"APP003", "APP005"} <= set(codes(run_with(answer)))
+
+
+def test_application_that_greets_twice_is_caught(run_with: RunWith) -> None:
+    def greet_too(handler: Any, channel: RealtimeVoiceChannel) -> None:
+        ask = handler.realtime.ask_to_speak
+
+        async def twice(room_id: str, text: str) -> None:
+            await ask(room_id, text)
+            await ask(room_id, text)
+
+        handler.realtime.ask_to_speak = twice
+
+    assert "INV009" in codes(run_with(application(after_install=greet_too)))
