@@ -78,6 +78,11 @@ CODES = {
         "The application damaged the audio: wrong sample rate, lost or reordered bytes.",
         "Listen to the agent's track at that time; check the rates of provider and transport.",
     ),
+    "AUDIO003": Code(
+        "an agent went on speaking over the caller",
+        "The provider's interruption did not reach the line: audio that was sent ahead is still played.",
+        "Interrupt the transport when the provider says that the caller speaks; look at server.interrupted.",
+    ),
     "INV001": Code(
         "two agents were audible at once",
         "The old session's audio was still played when the new one began.",
@@ -168,6 +173,11 @@ CODES = {
         "the moment at which the caller hangs up never came",
         "The event that the step waits for did not happen.",
         "Look at the trace for the event that should have happened, and at what happened instead.",
+    ),
+    "INVALID008": Code(
+        "the caller never spoke over an agent",
+        "The agent had finished, or had not begun, when the caller spoke.",
+        "Let the caller wait for the agent's speech and then for a shorter time, or the agent say more.",
     ),
     "APP001": Code(
         "the application raised",

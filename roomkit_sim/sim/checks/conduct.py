@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.trace.events import TraceEvent
-from roomkit_sim.sim.trace.speech import agent_speech
+from roomkit_sim.sim.trace.speech import VoiceSpan, agent_speech, utterances
 
-__all__ = ["check_application", "check_caller", "check_hearing", "check_prompts", "check_voices"]
+__all__ = ["check_application", "check_caller", "check_hearing", "check_prompts", "check_voices", "check_yielding"]
 
 UNKNOWN = "unknown"
 LEAST_UNKNOWN_MS = 200.0
+PAUSE_NS = 400_000_000
+"""A pause within a turn of speech."""
 
 
 def check_caller(subject: Subject) -> Iterator[Finding]:
@@ -54,6 +56,45 @@ def check_hearing(subject: Subject) -> Iterator[Finding]:
             actual=", ".join(names) or "(nothing)",
             evidence={"scores": [event.data.get("score") for event in heard]},
         )
+
+
+def check_yielding(subject: Subject) -> Iterator[Finding]:
+    """An agent whom the caller speaks over falls silent in time."""
+    limit_ms = subject.expect.yields_within_ms
+    if limit_ms is None:
+        return
+    where = subject.expected_at("yields_within_ms")
+    overlaps = [
+        (said, run)
+        for said in utterances(subject.record)
+        for run in _runs(agent_speech(subject.record))
+        if run[0] < said.start_ns < run[1]
+    ]
+    if not overlaps:
+        message = "the caller never spoke over an agent: nothing is proved about yielding"
+        yield Finding("INVALID008", message, where=where, severity=Severity.INVALID)
+    for said, (_, end_ns) in overlaps:
+        took_ms = (end_ns - said.start_ns) / 1e6
+        if took_ms > limit_ms:
+            yield Finding(
+                "AUDIO003",
+                f"the agent spoke on for {took_ms:.0f} ms after the caller began {said.id!r}",
+                at_ns=said.start_ns,
+                where=where,
+                expected=f"silence within {limit_ms} ms",
+                actual=f"{took_ms:.0f} ms",
+            )
+
+
+def _runs(spans: Sequence[VoiceSpan]) -> list[tuple[int, int]]:
+    """Speech with its short pauses, from its first sample to its last."""
+    runs: list[tuple[int, int]] = []
+    for span in spans:
+        if runs and span.start_ns - runs[-1][1] <= PAUSE_NS:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], span.end_ns))
+        else:
+            runs.append((span.start_ns, span.end_ns))
+    return runs
 
 
 def check_prompts(subject: Subject) -> Iterator[Finding]:

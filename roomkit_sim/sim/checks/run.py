@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from roomkit_sim.sim.checks.conduct import check_application, check_caller, check_hearing, check_prompts, check_voices
+from roomkit_sim.sim.checks.conduct import (
+    check_application,
+    check_caller,
+    check_hearing,
+    check_prompts,
+    check_voices,
+    check_yielding,
+)
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.handoffs import check_budgets, check_completion, check_handoffs
 from roomkit_sim.sim.checks.invariants import (
@@ -42,6 +49,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     check_refusals,
     check_voices,
     check_prompts,
+    check_yielding,
     check_caller_audio,
     check_budgets,
 )

@@ -75,6 +75,8 @@ class Expectation(Strict):
         handoffs: Every handoff that was requested, accepted or not.
         heard: Ids of the caller's utterances in the order in which the server understood them; ``unknown`` for speech
             that it must not understand. Not checked when absent.
+        yields_within_ms: An agent whom the caller speaks over falls silent within this time. The caller must speak over
+            one at least once, or the scenario proves nothing.
         waive: Finding code to the reason why it may appear here.
     """
 
@@ -82,4 +84,5 @@ class Expectation(Strict):
     phases: tuple[str, ...] | None = None
     handoffs: tuple[HandoffExpectation, ...] | None = None
     heard: tuple[str, ...] | None = None
+    yields_within_ms: int | None = Field(default=None, gt=0)
     waive: dict[str, str] = Field(default_factory=dict)

@@ -142,3 +142,23 @@ def test_model_may_be_asked_again_after_it_has_spoken_and_history_is_no_request(
     _ask(good_call, 5.9)
     _ask(good_call, 9)
     assert good_call.codes() == []
+
+
+def _speak_over(call: Any, start_s: float) -> None:
+    start, end = int(start_s * 16000), int((start_s + 1) * 16000)
+    call.tell(start_s + 1, "caller.speech_end", utterance="stop", start_sample=start, end_sample=end)
+
+
+def test_agent_that_speaks_on_over_the_caller_is_found_and_measured(good_call: Any) -> None:
+    good_call.voice(9, "agent-b", 2)
+    good_call.voice(11.3, "agent-b", 1)
+    _speak_over(good_call, 10)
+    assert good_call.codes(yields_within_ms=2400) == []
+    (finding,) = good_call.findings(yields_within_ms=2000)
+    assert finding.code == "AUDIO003"
+    assert "spoke on for 2300 ms after the caller began 'stop'" in finding.message
+
+
+def test_caller_who_never_speaks_over_an_agent_proves_nothing(good_call: Any) -> None:
+    (finding,) = good_call.findings(yields_within_ms=500)
+    assert (finding.code, finding.severity) == ("INVALID008", Severity.INVALID)

@@ -14,9 +14,9 @@ import pytest
 from roomkit_sim import Agent, RealtimeVoiceChannel
 from roomkit_sim.providers.gemini.outgoing import HeldAudio
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
-from roomkit_sim.sim import Call, PhoneLine, Run
+from roomkit_sim.sim import Call, PhoneLine, Run, simulate
 from roomkit_sim.sim.checks.findings import Severity
-from tests.sim.runner.finance_line import agents, application
+from tests.sim.runner.finance_line import SCENARIOS, agents, application
 
 RunWith = Callable[..., Run]
 
@@ -351,3 +351,12 @@ def test_application_that_greets_twice_is_caught(run_with: RunWith) -> None:
         handler.realtime.ask_to_speak = twice
 
     assert "INV009" in codes(run_with(application(after_install=greet_too)))
+
+
+def test_line_that_plays_on_when_the_caller_interrupts_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    from roomkit_sim.channels.realtime.audio_path import AudioPath
+
+    scenario = SCENARIOS / "finance" / "barge-in.scenario.yaml"
+    assert codes(simulate(scenario)) == []
+    monkeypatch.setattr(AudioPath, "interrupt", lambda self, live: 0.0)
+    assert "AUDIO003" in codes(simulate(scenario))
