@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from roomkit_sim import Agent, ConversationPipeline, MockAIProvider, MockVoiceBackend, PipelineStage, RoomKit
-from roomkit_sim.channels.ai import AIChannel
 from roomkit_sim.channels.voice import VoiceChannel
 from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
 from roomkit_sim.models.context import RoomContext
@@ -33,7 +32,7 @@ HANDOFF = AIToolCall(
 LOUD, QUIET = b"\x00\x20\x00\xe0" * 160, b"\0\0" * 320
 
 
-class StreamingAgent(AIChannel):
+class StreamingAgent(Agent):
     """Answers word by word: the model is asked when somebody reads the stream."""
 
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
@@ -46,7 +45,7 @@ def streaming_agent() -> Callable[..., StreamingAgent]:
     """An agent whose model streams."""
 
     def make(name: str) -> StreamingAgent:
-        return StreamingAgent(name, MockAIProvider([f"{name} answers"], streaming=True))
+        return StreamingAgent(name, provider=MockAIProvider([f"{name} answers"], streaming=True))
 
     return make
 
