@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -211,6 +212,8 @@ class RealtimeVoiceChannel(Channel):
             session, HookTrigger.ON_SESSION_STARTED, SessionStartedEvent(room_id, self.channel_id, session)
         )
         await self._room.emit(session, "session_started", session_id=session.id, participant_id=participant_id)
+        begun = {"type": "session_started", "session_id": session.id}
+        live.events.put(lambda: self._transport.send_message(session, begun))
         return session
 
     async def end_session(self, session: VoiceSession, *, reason: str = "ended") -> None:
@@ -224,6 +227,7 @@ class RealtimeVoiceChannel(Channel):
         if live is None or live.ending:
             return
         live.ending = True
+        await self._tell_client_of_end(session, reason)
         await self._close_both_sides(live)
         self._sessions.remove(session)
         await live.events.finish()
@@ -391,6 +395,15 @@ class RealtimeVoiceChannel(Channel):
         live.events.stop()
         self._sessions.remove(live.session)
 
+    async def _tell_client_of_end(self, session: VoiceSession, reason: str) -> None:
+        if reason == "hang_up":
+            return
+        try:
+            message = {"type": "session_ended", "session_id": session.id, "reason": reason}
+            await self._transport.send_message(session, message)
+        except Exception as error:
+            await self._room.report(session, "telling the client of the end", error)
+
     async def _close_both_sides(self, live: LiveVoiceSession) -> None:
         session = live.session
         for where, hang_up in (("provider", self._provider.disconnect), ("transport", self._transport.disconnect)):
@@ -410,8 +423,13 @@ class RealtimeVoiceChannel(Channel):
 
     def _on_caller_audio(self, session: VoiceSession, frame: AudioFrame) -> None:
         live = self._sessions.find(session)
-        if live is not None:
+        if live is None:
+            return
+        # Some backends call from the thread of a sound card; queue and events belong to the loop.
+        if threading.get_ident() == live.thread_id:
             self._audio.from_caller(live, frame)
+        else:
+            live.loop.call_soon_threadsafe(self._audio.from_caller, live, frame)
 
     def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Task[None] | None:
         if self._sessions.find(session) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.realtime.session import LiveVoiceSession
@@ -33,7 +34,7 @@ class Conversation:
         await self._room.observe(live.session, HookTrigger.ON_PARTIAL_TRANSCRIPTION, event)
         await self._tell_client(live, event)
 
-    async def final(self, live: LiveVoiceSession, text: str, role: str) -> None:
+    async def final(self, live: LiveVoiceSession, text: str, role: str, began_at: datetime | None = None) -> None:
         """Somebody has said something; a hook may change or suppress it."""
         event = RealtimeTranscriptionEvent(live.session, text, role)
         outcome = await self._room.decide(live.session, HookTrigger.ON_TRANSCRIPTION, event)
@@ -46,7 +47,7 @@ class Conversation:
                 event = outcome.event
         await self._tell_client(live, event)
         if self._keep_transcripts and event.text.strip():
-            await self._room.post(live.session, event.text, event.role)
+            await self._room.post(live.session, event.text, event.role, began_at)
 
     async def speech_started(self, live: LiveVoiceSession, unplayed_ms: float) -> None:
         """The caller began to speak, into ``unplayed_ms`` of an answer if that is not 0."""

@@ -7,13 +7,16 @@ ordered worker, so that hooks, transcripts and tool calls happen in the order in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from roomkit_sim.channels.realtime.audio_path import AudioPath
 from roomkit_sim.channels.realtime.conversation import Conversation
 from roomkit_sim.channels.realtime.room import RoomGateway
-from roomkit_sim.channels.realtime.session import SessionRegistry
+from roomkit_sim.channels.realtime.session import LiveVoiceSession, SessionRegistry
+from roomkit_sim.channels.realtime.spoken_call import spoken_call
 from roomkit_sim.channels.realtime.tool_calls import ToolCalls
+from roomkit_sim.core.clock import now
 from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.errors import ProviderError
 from roomkit_sim.voice.base import VoiceSession
@@ -81,14 +84,22 @@ class ProviderEvents:
 
     def _on_transcription(self, session: VoiceSession, text: str, role: str, is_final: bool) -> None:
         live = self._sessions.find(session)
-        if live is not None:
-            tell = self._conversation.final if is_final else self._conversation.partial
-            live.events.put(lambda: tell(live, text, role))
+        if live is None:
+            return
+        began_at = _speech_began(live, is_final) if role == "user" else None
+        spoken = spoken_call(text, live.config.tools or ()) if is_final and role == "assistant" else None
+        if spoken is not None:
+            live.events.put(lambda: self._tool_calls.start_spoken(live, spoken))
+        elif is_final:
+            live.events.put(lambda: self._conversation.final(live, text, role, began_at))
+        else:
+            live.events.put(lambda: self._conversation.partial(live, text, role))
 
     def _on_speech_start(self, session: VoiceSession) -> None:
         live = self._sessions.find(session)
         if live is not None:
             unplayed_ms = self._audio.interrupt(live)
+            live.speech_began_at = live.speech_began_at or now()
             live.events.put(lambda: self._conversation.speech_started(live, unplayed_ms))
 
     def _on_speech_end(self, session: VoiceSession) -> None:
@@ -100,6 +111,8 @@ class ProviderEvents:
         live = self._sessions.find(session)
         if live is None:
             return
+
+        live.tools_called[name] = None
 
         async def start() -> None:
             self._tool_calls.start(live, call_id, name, arguments)
@@ -115,6 +128,7 @@ class ProviderEvents:
         live = self._sessions.find(session)
         if live is not None:
             live.gate.response_started()
+            live.tools_called.clear()
             live.events.put(lambda: self._conversation.response_started(live))
 
     def _on_response_end(self, session: VoiceSession) -> None:
@@ -136,3 +150,10 @@ class ProviderEvents:
         self._tasks.spawn(work, name="tell of the connection")
         if step == "closed" and not live.ending:
             self._tasks.spawn(self._end_session(session, reason="provider_closed"), name="end after the provider")
+
+
+def _speech_began(live: LiveVoiceSession, is_final: bool) -> datetime:
+    """When the caller began to say this: at the first sign of it, which is this one if there was none before."""
+    began_at = live.speech_began_at or now()
+    live.speech_began_at = None if is_final else began_at
+    return began_at

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.context import RoomContext
-from roomkit_sim.models.enums import HookTrigger
+from roomkit_sim.models.enums import HookTrigger, RoomStatus
 from roomkit_sim.models.event import TextContent
 from roomkit_sim.models.room import Room
 from roomkit_sim.voice.base import VoiceSession
@@ -63,17 +64,30 @@ class RoomGateway:
         """The channel's binding in a room, if it is attached."""
         return None if self.kit is None else await self.kit.store.get_binding(room_id, self._channel_id)
 
-    async def post(self, session: VoiceSession, text: str, role: str) -> None:
-        """Enter what was said into the timeline, if the channel is attached to the room."""
-        if self.kit is None or await self.binding(session.room_id) is None:
+    async def post(self, session: VoiceSession, text: str, role: str, began_at: datetime | None = None) -> None:
+        """Enter what was said into the timeline, if the channel is attached to the room and the room is open.
+
+        Args:
+            session: In which it was said.
+            text: The words.
+            role: ``"user"`` or ``"assistant"``.
+            began_at: When the speaker began, where that is known: the words are entered when they have been understood.
+        """
+        if self.kit is None or not await self._is_open(session.room_id):
             return
+        began = {} if began_at is None else {"speech_started_at": began_at.isoformat()}
         await self.kit.send_event(
             room_id=session.room_id,
             channel_id=self._channel_id,
             content=TextContent(body=text),
             participant_id=session.participant_id if role == "user" else None,
-            metadata={"voice_session_id": session.id, "source": "realtime_voice", "role": role},
+            metadata={"voice_session_id": session.id, "source": "realtime_voice", "role": role, **began},
         )
+
+    async def _is_open(self, room_id: str) -> bool:
+        assert self.kit is not None
+        room = await self.kit.store.get_room(room_id)
+        return room is not None and room.status is not RoomStatus.CLOSED and await self.binding(room_id) is not None
 
     async def _context(self, room_id: str) -> RoomContext:
         assert self.kit is not None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from roomkit_sim.channels.realtime.playout import AnswerGate, PlayoutEstimate
@@ -31,6 +34,8 @@ class LiveVoiceSession:
         config: What it is configured with.
         own_tools: The tools that its metadata brought; they outlive every reconfiguration.
         binding: The channel's binding in the room, as last read.
+        loop: In which it lives.
+        thread_id: The loop's thread.
         generation: Grows when what was queued for the caller is void.
         released: No model is connected, by request; the line is open.
         ending: It is being ended; nothing new begins.
@@ -42,6 +47,8 @@ class LiveVoiceSession:
         gate: Whether audio of the model is still wanted.
         playout: How much the line has yet to play.
         metered_bytes: Of the caller's audio since the level was last told.
+        speech_began_at: When the caller began to say what is not final yet.
+        tools_called: By the model in its present answer.
         dropping: Audio of the caller is being dropped, and that has been reported.
         events: Does transcripts, hooks and tool calls in the order in which they came.
         caller_audio: Sends the caller's audio to the provider.
@@ -52,6 +59,8 @@ class LiveVoiceSession:
     config: SessionConfig
     own_tools: tuple[dict[str, object], ...] = ()
     binding: ChannelBinding | None = None
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    thread_id: int = field(default_factory=threading.get_ident)
     line_rate_hz: int = 16000
     inwards: StreamResampler | None = None
     outwards: StreamResampler | None = None
@@ -64,6 +73,8 @@ class LiveVoiceSession:
     muting_calls: int = 0
     metered_bytes: int = 0
     dropping: bool = False
+    speech_began_at: datetime | None = None
+    tools_called: dict[str, None] = field(default_factory=dict)
     events: OrderedWorker[Work] = field(init=False)
     caller_audio: OrderedWorker[bytes] = field(init=False)
     model_audio: OrderedWorker[tuple[int, bytes | None]] = field(init=False)

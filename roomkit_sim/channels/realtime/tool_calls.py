@@ -9,7 +9,9 @@ from typing import Any
 from roomkit_sim.channels.realtime.after_result import AfterResult
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.realtime.session import LiveVoiceSession
+from roomkit_sim.channels.realtime.spoken_call import SpokenCall
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
+from roomkit_sim.core.ids import new_id
 from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.errors import ProviderError
 from roomkit_sim.models.enums import HookTrigger
@@ -20,6 +22,9 @@ from roomkit_sim.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit_sim.voice.realtime.tools import DeferredToolResult
 
 __all__ = ["ToolCalls", "as_result_text", "shortened"]
+
+_SPOKEN = "spoken-"
+"""Begins the ids of calls that no connection waits for."""
 
 
 class ToolCalls:
@@ -58,6 +63,16 @@ class ToolCalls:
         if call_id in live.cancelled_calls or live.ending:
             return
         self._tasks.spawn(self._run(live, call_id, name, arguments), name=f"tool {name}")
+
+    async def start_spoken(self, live: LiveVoiceSession, spoken: SpokenCall) -> None:
+        """Make a call that the model pronounced instead of making it, as if it had; what it said is not put down."""
+        if spoken.name in live.tools_called:
+            return
+        made = "it is made all the same" if spoken.arguments is not None else "its arguments cannot be read"
+        error = ProviderError(f"the model pronounced a call of the tool {spoken.name!r} instead of making it: {made}")
+        await self._room.report(live.session, f"tool {spoken.name}", error)
+        if spoken.arguments is not None:
+            self.start(live, f"{_SPOKEN}{new_id()}", spoken.name, spoken.arguments)
 
     async def _run(self, live: LiveVoiceSession, call_id: str, name: str, arguments: dict[str, Any]) -> None:
         self._mute_caller(live, +1)
@@ -103,15 +118,21 @@ class ToolCalls:
         if sent is not text:
             message = {"type": "tool_result", "call_id": call_id, "name": name, "result": text}
             await self._transport.send_message(live.session, message)
+        if call_id.startswith(_SPOKEN):
+            await self._tell_result(live, name, sent, deferred=deferred)
+            return
         try:
             await self._provider.submit_tool_result(live.session, call_id, sent)
         except Exception as error:
             if _over(live):
                 return
             await self._room.report(live.session, f"result of tool {name}", error)
-            if not deferred:
-                # The connection that asked is gone. Its successor does not know the call, but can be told.
-                await self._provider.inject_text(live.session, f"[Result of {name}: {sent}]", role="user")
+            await self._tell_result(live, name, sent, deferred=deferred)
+
+    async def _tell_result(self, live: LiveVoiceSession, name: str, sent: str, *, deferred: bool) -> None:
+        """Tell the result to a connection that does not know the call: it never asked, or its predecessor did."""
+        if not deferred:
+            await self._provider.inject_text(live.session, f"[Result of {name}: {sent}]", role="user")
 
     def _mute_caller(self, live: LiveVoiceSession, change: int) -> None:
         if not self._mute:

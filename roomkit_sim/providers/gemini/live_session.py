@@ -22,7 +22,6 @@ from roomkit_sim.providers.gemini.history import ConversationHistory, clean_text
 from roomkit_sim.providers.gemini.live_config import LiveSettings
 from roomkit_sim.providers.gemini.live_connection import LiveConnection
 from roomkit_sim.providers.gemini.live_events import (
-    AudioOut,
     GoAway,
     HandleUpdate,
     LiveEvent,
@@ -129,7 +128,6 @@ class LiveSession:
         self._switching = asyncio.Lock()
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._speaking = False
         self._go_away_announced = False
         self._ended = False
         self._tasks = BackgroundTasks(self._task_failed)
@@ -176,8 +174,8 @@ class LiveSession:
     async def inject(self, text: str, role: str) -> None:
         """Say ``text`` to the model in the name of ``role`` and let it answer.
 
-        Waits, in a queue, while the model speaks or waits for a tool's result: the server closes a connection on which
-        text comes in between.
+        Waits, in a queue, until the model's turn is over: text in between cuts off what it has to say, and where it
+        waits for a tool's result the server closes the connection.
         """
         self._require_alive()
         text = clean_text(text)
@@ -205,7 +203,6 @@ class LiveSession:
         self._handle.outdated()
         await connection.send_tool_response(call_id, name, result)
         self._note_quiet()
-        await self._send_texts()
 
     async def reconfigure(self, settings: LiveSettings) -> None:
         """Go on with the conversation on a connection that is configured with ``settings``.
@@ -268,14 +265,10 @@ class LiveSession:
             case GoAway():
                 await self._go_away(event, connection)
                 return
-            case AudioOut():
-                self._speaking = True
             case ToolCalled():
                 self._calls.opened(event.call_id, event.name)
             case ToolsCancelled():
                 self._calls.cancelled(event.call_ids)
-            case ResponseEnded():
-                self._speaking = False
         self._note_quiet()
         await self._tell(event)
         if isinstance(event, ResponseEnded | ToolsCancelled):
@@ -333,7 +326,6 @@ class LiveSession:
         for event in self._normaliser.end():
             await self._tell(event)
         self._calls.connection_gone()
-        self._speaking = False
         if old is not None:
             await old.close()
         await self._dial_until_connected(limits)
@@ -446,7 +438,7 @@ class LiveSession:
     async def _send_texts(self) -> None:
         from google.genai import types
 
-        while self._texts and self._connection is not None and not self._speaking and not self._calls:
+        while self._texts and self._connection is not None and not self._normaliser.responding and not self._calls:
             if self._audio.holding:
                 return
             text = self._texts.popleft()

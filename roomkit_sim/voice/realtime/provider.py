@@ -34,6 +34,8 @@ class RealtimeCapabilities:
         truncation: The provider must be told how much of an interrupted answer was played.
         input_sample_rate: In Hz, what the model hears best.
         output_sample_rate: In Hz, what the model speaks.
+        reconfiguration: Prompt, voice and tools of a conversation can be changed at all; without it an agent cannot hand
+            over to another.
     """
 
     resumption: bool = False
@@ -42,6 +44,7 @@ class RealtimeCapabilities:
     truncation: bool = False
     input_sample_rate: int = 16000
     output_sample_rate: int = 24000
+    reconfiguration: bool = True
 
 
 class RealtimeVoiceProvider(ABC):
@@ -75,7 +78,7 @@ class RealtimeVoiceProvider(ABC):
     @property
     def capabilities(self) -> RealtimeCapabilities:
         """What the provider can do."""
-        return RealtimeCapabilities()
+        return RealtimeCapabilities(reconfiguration=type(self).reconfigure is not RealtimeVoiceProvider.reconfigure)
 
     @abstractmethod
     async def connect(
