@@ -34,8 +34,8 @@ class RealtimeCapabilities:
         truncation: The provider must be told how much of an interrupted answer was played.
         input_sample_rate: In Hz, what the model hears best.
         output_sample_rate: In Hz, what the model speaks.
-        reconfiguration: Prompt, voice and tools of a conversation can be changed at all; without it an agent cannot hand
-            over to another.
+        reconfiguration: Prompt, voice and tools of a conversation can be changed at all; without it no agent can hand a
+            call over.
     """
 
     resumption: bool = False
