@@ -102,7 +102,10 @@ async def test_31_when_the_phase_alone_is_changed_the_agent_of_the_phase_answers
     spoken = await voice_desk()
     session = await spoken.call()
     await change_state(spoken, lambda state: state.transition("advising", state.active_agent_id))
-    await spoken.handler.set_language("call-1", "French")
+    spoken.kit.register_channel(WebSocketChannel("chat"))
+    await spoken.kit.attach_channel("call-1", "chat")
+    message = InboundMessage(channel_id="chat", sender_id="caller", content=TextContent(body="My number is 7."))
+    await spoken.kit.process_inbound(message, room_id="call-1")
     assert spoken.config(session)[1] == "Voice of triage", "a live session and the state name the same agent"
     assert (await spoken.state()).active_agent_id == "triage"
     await spoken.voice.end_session(session)
@@ -122,10 +125,13 @@ async def test_32_a_change_of_phase_that_names_no_agent_leaves_the_room_with_one
 
 
 @pytest.mark.sim
-async def test_33_a_language_set_during_a_handoff_is_not_lost(text_desk: Build, slow_store: Any) -> None:
+@pytest.mark.parametrize("handoff_begins", [True, False])
+async def test_33_a_language_set_during_a_handoff_is_not_lost(text_desk: Build, handoff_begins: bool) -> None:
     desk = await text_desk()
+    await desk.say("hello")
     desk.kit.store.update_room = slowly(desk.kit.store.update_room)
-    await asyncio.gather(desk.handle("triage", "advisor"), desk.handler.set_language("call-1", "French"))
+    both = [desk.handle("triage", "advisor"), desk.handler.set_language("call-1", "French")]
+    await asyncio.gather(*(both if handoff_begins else reversed(both)))
     state = await desk.state()
     assert (state.active_agent_id, state.context["language"]) == ("advisor", "French")
 
