@@ -212,8 +212,7 @@ class RealtimeVoiceChannel(Channel):
             session, HookTrigger.ON_SESSION_STARTED, SessionStartedEvent(room_id, self.channel_id, session)
         )
         await self._room.emit(session, "session_started", session_id=session.id, participant_id=participant_id)
-        begun = {"type": "session_started", "session_id": session.id}
-        live.events.put(lambda: self._transport.send_message(session, begun))
+        await self._tell_client(session, type="session_started")
         return session
 
     async def end_session(self, session: VoiceSession, *, reason: str = "ended") -> None:
@@ -227,7 +226,8 @@ class RealtimeVoiceChannel(Channel):
         if live is None or live.ending:
             return
         live.ending = True
-        await self._tell_client_of_end(session, reason)
+        if reason != "hang_up":
+            await self._tell_client(session, type="session_ended", reason=reason)
         await self._close_both_sides(live)
         self._sessions.remove(session)
         await live.events.finish()
@@ -395,14 +395,11 @@ class RealtimeVoiceChannel(Channel):
         live.events.stop()
         self._sessions.remove(live.session)
 
-    async def _tell_client_of_end(self, session: VoiceSession, reason: str) -> None:
-        if reason == "hang_up":
-            return
+    async def _tell_client(self, session: VoiceSession, **message: str) -> None:
         try:
-            message = {"type": "session_ended", "session_id": session.id, "reason": reason}
-            await self._transport.send_message(session, message)
+            await self._transport.send_message(session, {**message, "session_id": session.id})
         except Exception as error:
-            await self._room.report(session, "telling the client of the end", error)
+            await self._room.report(session, "telling the client", error)
 
     async def _close_both_sides(self, live: LiveVoiceSession) -> None:
         session = live.session
