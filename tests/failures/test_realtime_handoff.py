@@ -45,29 +45,32 @@ async def test_39_rates_temperature_and_settings_outlive_a_handoff(voice_desk: B
     channel = {"temperature": 0.2, "provider_config": settings, "transport_sample_rate": 8000}
     desk = await voice_desk(channel=channel)
     session = await desk.call()
-    heard: list[int] = []
     for target in ("advisor", "closer"):
+        assert (await desk.tool_call(session, target))["accepted"]
         await desk.transport.simulate_client_audio(session, b"\x00\x10" * 8000, 8000)
+        await desk.provider.simulate_response_start(session)
+        await desk.provider.simulate_audio(session, b"\x00\x10" * 24000)
+        await desk.provider.simulate_response_end(session)
         await desk.settle()
-        heard.append(sum(len(pcm) for _, pcm in desk.provider.sent_audio))
-        desk.provider.sent_audio.clear()
-        await desk.tool_call(session, target)
-    assert all(abs(size - 32000) < 640 for size in heard), f"one second at 16 kHz each, not {heard} bytes"
+    said, heard = (sum(len(pcm) for _, pcm in side.sent_audio) for side in (desk.provider, desk.transport))
+    assert abs(said - 2 * 32000) < 640, "two seconds at 16 kHz"
+    assert abs(heard - 2 * 16000) < 640, "two seconds at 8 kHz"
     kept = [(call.args["temperature"], call.args["provider_config"]) for call in desk.provider.calls_of("reconfigure")]
     assert kept == [(0.2, settings)] * 2
     assert len(desk.provider.calls_of("connect")) == 1
 
 
 async def test_40_the_next_caller_begins_with_the_first_agent(voice_desk: Build) -> None:
-    desk = await voice_desk()
+    agents = [Agent("triage"), Agent("advisor", system_prompt="You advise.", voice="Charon"), Agent("closer")]
+    desk = await voice_desk(agents=agents, channel={"system_prompt": "Be kind.", "voice": "Puck"})
     first = await desk.call()
     await desk.tool_call(first, "advisor")
     await desk.kit.create_room("call-2")
     await desk.kit.attach_channel("call-2", "voice")
     second = await desk.call("call-2")
-    assert desk.config(second) == ("You are triage.", "Voice of triage", ["handoff_conversation"])
+    assert desk.config(second) == ("Be kind.", "Puck", ["handoff_conversation"])
     assert (await desk.state("call-2")).active_agent_id == "triage"
-    assert desk.config(first)[1] == "Voice of advisor"
+    assert desk.config(first)[:2] == ("You advise.", "Charon")
 
 
 def down(times: int) -> Callable[[str], Exception | None]:
