@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from roomkit_sim import Agent, ConversationPipeline, PipelineStage, RealtimeVoiceChannel, RoomKit
+from roomkit_sim.core.clock import use_clock
 from roomkit_sim.models.event import TextContent
 from roomkit_sim.models.framework_event import FrameworkEvent
 from roomkit_sim.orchestration.handoff import HandoffHandler
@@ -29,6 +31,16 @@ def two_agents(language: str | None = None) -> list[Agent]:
         Agent("triage", role="Receptionist", voice="Aoede"),
         Agent("advisor", role="Advisor", voice="Charon", language=language),
     ]
+
+
+class LoopClock:
+    """Tells the time of the loop, which is virtual."""
+
+    def now(self) -> datetime:
+        return datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=asyncio.get_running_loop().time())
+
+    def monotonic_ns(self) -> int:
+        return round(asyncio.get_running_loop().time() * 1e9)
 
 
 async def a_while(seconds: float = 1.0) -> None:
@@ -94,7 +106,8 @@ async def line(
     await kit.attach_channel(ROOM, "voice")
     made = Line(kit, voice, provider, transport, handler)
     kit.on("*")(made.events.append)
-    try:
-        yield made
-    finally:
-        await kit.close()
+    with use_clock(LoopClock()):
+        try:
+            yield made
+        finally:
+            await kit.close()
