@@ -177,12 +177,35 @@ async def test_50_tool_call_that_is_pronounced_is_made_and_not_written_down() ->
 )
 async def test_50_pronounced_call_passes_the_same_gates_as_a_real_one(pronounced: str) -> None:
     provider = MockRealtimeProvider()
-    async with line(provider) as made:
+    asked: list[str] = []
+
+    def handler(name: str, arguments: dict[str, Any]) -> str:
+        asked.append(name)
+        return "done"
+
+    async with line(provider, channel={"tools": [LOOKUP], "tool_handler": handler}) as made:
         session = await made.call()
         await provider.simulate_transcription(session, pronounced, "assistant", True)
         await a_while()
         assert (await made.state()).active_agent_id == "triage"
         assert provider.calls_of("reconfigure") == []
+        assert asked == []
+
+
+async def test_50_pronounced_call_is_made_once_and_its_result_told_in_words() -> None:
+    provider = MockRealtimeProvider()
+    async with line(provider, channel={"tools": [LOOKUP], "tool_handler": lambda name, arguments: "found"}) as made:
+        session = await made.call()
+        await provider.simulate_response_start(session)
+        await provider.simulate_transcription(session, "call:lookup{}", "assistant", True)
+        await a_while()
+        assert [text for _, text, _ in provider.injected_texts] == ["[Result of lookup: found]"]
+        await provider.simulate_response_start(session)
+        await provider.simulate_tool_call(session, "c1", "lookup")
+        await provider.simulate_transcription(session, "call:lookup{}", "assistant", True)
+        await a_while()
+        assert [call_id for _, call_id, _ in provider.tool_results] == ["c1"]
+        assert len(provider.injected_texts) == 1
 
 
 async def test_51_handoff_tool_reaches_openai_in_the_form_that_it_demands(world: Any) -> None:

@@ -13,7 +13,7 @@ __all__ = ["SpokenCall", "spoken_call"]
 _CALL = re.compile(
     r"^\W*(?:tool_)?call\s*:\s*(?:default_api[.:])?(?P<name>[\w.-]+)\s*(?P<arguments>\{.*\})\W*$", re.DOTALL
 )
-_BARE_KEY = re.compile(r"(?<=[{,])\s*(\w+)\s*:")
+_STRING_OR_BARE_KEY = re.compile(r'"(?:[^"\\]|\\.)*"|(?P<key>[A-Za-z_]\w*)(?=\s*:)', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def spoken_call(text: str, tools: Iterable[Mapping[str, Any]]) -> SpokenCall | N
 
 def _arguments(text: str) -> dict[str, Any] | None:
     # Models also write it as in JavaScript, with keys that stand without quotes.
-    for candidate in (text, _BARE_KEY.sub(r'"\1":', text)):
+    for candidate in (text, _STRING_OR_BARE_KEY.sub(_quoted, text)):
         try:
             arguments = json.loads(candidate)
         except ValueError:
@@ -52,3 +52,7 @@ def _arguments(text: str) -> dict[str, Any] | None:
         if isinstance(arguments, dict):
             return arguments
     return None
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return found[0] if found["key"] is None else f'"{found["key"]}"'
