@@ -206,6 +206,10 @@ async def test_50_pronounced_call_is_made_once_and_its_result_told_in_words() ->
         await a_while()
         assert [call_id for _, call_id, _ in provider.tool_results] == ["c1"]
         assert len(provider.injected_texts) == 1
+        await provider.simulate_response_start(session)
+        await provider.simulate_transcription(session, "call:lookup{}", "assistant", True)
+        await a_while()
+        assert len(provider.injected_texts) == 2
 
 
 async def test_51_handoff_tool_reaches_openai_in_the_form_that_it_demands(world: Any) -> None:
