@@ -137,7 +137,8 @@ class Agent(AIChannel):
             room_id=event.room_id,
             channel_id=self.channel_id,
             content=TextContent(body=self.greeting or ""),
-            # Whoever has begun is greeted; others in the room, a caller among them, have not. Agents know what was said.
+            # Whoever has begun is greeted; others in the room, a caller among them, have not. Agents know what was
+            # said.
             visibility=",".join([event.channel_id, *_intelligences(context)]),
             metadata={"auto_greeting": True},
         )
