@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from roomkit_sim.channels.base import Channel
 from roomkit_sim.core.aftermath import Aftermath
@@ -12,8 +12,10 @@ from roomkit_sim.core.attachment import Attachment
 from roomkit_sim.core.clock import now
 from roomkit_sim.core.event_router import EventRouter
 from roomkit_sim.core.hooks import FailureDecision, HookEngine, HookRegistration
+from roomkit_sim.core.identification import Identification
 from roomkit_sim.core.ids import new_id
 from roomkit_sim.core.inbound import InboundPath
+from roomkit_sim.core.inbound_rate import InboundRate
 from roomkit_sim.core.inbound_router import DefaultInboundRoomRouter, InboundRoomRouter
 from roomkit_sim.core.locks import InMemoryLockManager, RoomLockManager
 from roomkit_sim.core.reports import Reports, system_event
@@ -27,7 +29,7 @@ from roomkit_sim.errors import (
     RoomNotFoundError,
 )
 from roomkit_sim.identity.base import IdentityResolver
-from roomkit_sim.models.channel import ChannelBinding
+from roomkit_sim.models.channel import ChannelBinding, RateLimit
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.delivery import InboundMessage, InboundResult
 from roomkit_sim.models.enums import (
@@ -46,6 +48,11 @@ from roomkit_sim.models.room import Room
 from roomkit_sim.store.base import ConversationStore
 from roomkit_sim.store.memory import InMemoryStore
 
+if TYPE_CHECKING:
+    from roomkit_sim.voice.backends.base import VoiceBackend
+    from roomkit_sim.voice.stt.base import STTProvider
+    from roomkit_sim.voice.tts.base import TTSProvider
+
 __all__ = ["ChannelNotFoundError", "ChannelNotRegisteredError", "RoomKit", "RoomNotFoundError"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,11 +64,16 @@ class RoomKit:
     Args:
         store: Where conversations are kept; in memory when absent.
         identity_resolver: Finds out who writes.
+        identity_channel_types: Channels of these types are asked about; all when absent.
         inbound_router: Chooses the room of an inbound message that names none.
         lock_manager: The locks of rooms; in this process when absent.
         max_chain_depth: Replies to replies beyond this depth are blocked.
-        identity_timeout: Seconds for the identity resolver.
+        identity_timeout: Seconds for the identity resolver, and for each identity hook.
         process_timeout: Seconds that a message may wait for its room.
+        stt: A recogniser for the application's own use; closed with the kit. Voice channels are given theirs.
+        tts: A synthesiser, likewise.
+        voice: A voice backend, likewise.
+        inbound_rate_limit: For each sender of a channel; messages above it are blocked as ``"rate_limited"``.
     """
 
     def __init__(
@@ -69,26 +81,34 @@ class RoomKit:
         *,
         store: ConversationStore | None = None,
         identity_resolver: IdentityResolver | None = None,
+        identity_channel_types: set[ChannelType] | None = None,
         inbound_router: InboundRoomRouter | None = None,
         lock_manager: RoomLockManager | None = None,
         max_chain_depth: int = 5,
         identity_timeout: float = 10.0,
         process_timeout: float = 30.0,
+        stt: STTProvider | None = None,
+        tts: TTSProvider | None = None,
+        voice: VoiceBackend | None = None,
+        inbound_rate_limit: RateLimit | None = None,
     ) -> None:
         self.store = store or InMemoryStore()
         self.lock_manager = lock_manager or InMemoryLockManager()
         self.channels: dict[str, Channel] = {}
+        self.stt, self.tts, self.voice = stt, tts, voice
         self._reports = Reports(self)
         self.hook_engine = HookEngine(self._reports.hook_failed)
         self.background = BackgroundTasks(self.report_error)
         self._timeline = Timeline(self, self.store, self.hook_engine, EventRouter(self.channels), max_chain_depth)
         self._attachment = Attachment(self, self._timeline)
+        types = None if identity_channel_types is None else frozenset(identity_channel_types)
+        self._identification = Identification(self, identity_resolver, types, identity_timeout)
         self._inbound = InboundPath(
             self,
             self._timeline,
             inbound_router or DefaultInboundRoomRouter(self.store),
-            identity_resolver,
-            identity_timeout,
+            self._identification,
+            None if inbound_rate_limit is None else InboundRate(inbound_rate_limit),
             process_timeout,
         )
         self._closed = False
@@ -111,6 +131,12 @@ class RoomKit:
                 await channel.close()
             except Exception as error:
                 await self.report_error(f"closing channel {channel.channel_id}", error, channel_id=channel.channel_id)
+        for name, part in (("stt", self.stt), ("tts", self.tts), ("voice", self.voice)):
+            try:
+                if part is not None:
+                    await part.close()
+            except Exception as error:
+                await self.report_error(f"closing {name}", error)
         await self.background.cancel_all()
         await self.store.close()
 
@@ -314,6 +340,26 @@ class RoomKit:
                     on_failure or getattr(function, "on_failure", None),
                 )
             )
+            return function
+
+        return register
+
+    def identity_hook(self, trigger: HookTrigger) -> Callable[[Function], Function]:
+        """Register ``async (event, context, identity_result) -> IdentityHookResult | None``.
+
+        It is asked about senders of whom the resolver is not certain. ``IDENTIFIED`` with an identity names the sender,
+        ``REJECTED`` and ``CHALLENGE_SENT`` block the message; the first hook that does not answer ``None`` decides.
+
+        Raises:
+            ConfigurationError: The trigger is neither ON_IDENTITY_UNKNOWN nor ON_IDENTITY_AMBIGUOUS.
+        """
+        if trigger not in (HookTrigger.ON_IDENTITY_UNKNOWN, HookTrigger.ON_IDENTITY_AMBIGUOUS):
+            raise ConfigurationError(
+                f"{trigger} is no identity hook: use ON_IDENTITY_UNKNOWN or ON_IDENTITY_AMBIGUOUS, or kit.hook()"
+            )
+
+        def register(function: Function) -> Function:
+            self._identification.add_hook(trigger, function)
             return function
 
         return register

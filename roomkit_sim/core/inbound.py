@@ -6,12 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from roomkit_sim.core.aftermath import Aftermath
+from roomkit_sim.core.clock import monotonic_ns
 from roomkit_sim.core.event_router import GREETING_CUE
+from roomkit_sim.core.identification import Identification
+from roomkit_sim.core.inbound_rate import InboundRate
 from roomkit_sim.core.inbound_router import InboundRoomRouter
 from roomkit_sim.core.locks import InMemoryLockManager
 from roomkit_sim.core.timeline import Timeline
 from roomkit_sim.errors import ChannelNotRegisteredError, ConfigurationError
-from roomkit_sim.identity.base import IdentityResolver
 from roomkit_sim.models.delivery import InboundMessage, InboundResult
 from roomkit_sim.models.enums import EventStatus, HookTrigger, RoomStatus
 from roomkit_sim.models.event import RoomEvent
@@ -30,8 +32,8 @@ class InboundPath:
         kit: The kit.
         timeline: Puts events into rooms.
         router: Chooses the room of a message that names none.
-        identity_resolver: Finds out who writes.
-        identity_timeout: Seconds for it.
+        identification: Finds out who writes.
+        rate: Limits what comes in; ``None`` is no limit.
         process_timeout: Seconds that a message may wait for its room. What has begun to be stored and broadcast is not
             cut off: a message that is reported as blocked was not delivered.
     """
@@ -41,15 +43,15 @@ class InboundPath:
         kit: RoomKit,
         timeline: Timeline,
         router: InboundRoomRouter,
-        identity_resolver: IdentityResolver | None,
-        identity_timeout: float,
+        identification: Identification,
+        rate: InboundRate | None,
         process_timeout: float,
     ) -> None:
         self._kit = kit
         self._timeline = timeline
         self._router = router
-        self._identity_resolver = identity_resolver
-        self._identity_timeout = identity_timeout
+        self._identification = identification
+        self._rate = rate
         self._process_timeout = process_timeout
         self._channels_finding_rooms = InMemoryLockManager()
 
@@ -58,6 +60,8 @@ class InboundPath:
         channel = self._kit.channels.get(message.channel_id)
         if channel is None:
             raise ChannelNotRegisteredError(f"no channel {message.channel_id!r} is registered: call register_channel()")
+        if self._rate is not None and not self._rate.admits(message.channel_id, message.sender_id, monotonic_ns()):
+            return InboundResult(blocked=True, reason="rate_limited")
         try:
             room_id = room_id or await self._find_room(message)
         except ConfigurationError as error:
@@ -119,16 +123,3 @@ class InboundPath:
         context = await self._timeline.context(room.id)
         await self._kit.hook_engine.run_async_hooks(room.id, HookTrigger.ON_SESSION_STARTED, started, context)
         return room.id
-
-    async def _identified(self, event: RoomEvent, message: InboundMessage) -> RoomEvent:
-        if self._identity_resolver is None:
-            return event
-        try:
-            async with asyncio.timeout(self._identity_timeout):
-                found = await self._identity_resolver.resolve(message)
-        except Exception as error:
-            await self._kit.report_error("identity resolver", error, room_id=event.room_id)
-            return event
-        if found.identity is None:
-            return event
-        return event.model_copy(update={"metadata": {**event.metadata, "identity_id": found.identity.id}})
