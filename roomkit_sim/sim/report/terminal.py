@@ -9,7 +9,7 @@ from roomkit_sim.sim.report.totals import ScenarioTotals, Totals, quantile
 
 __all__ = ["milliseconds", "terminal_lines", "verdict_line"]
 
-_MOST_ROWS = 12
+_MOST_ROWS = 15
 
 
 def verdict_line(totals: Totals) -> str:
