@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from roomkit_sim.core.aftermath import Aftermath
 from roomkit_sim.core.clock import monotonic_ns
 from roomkit_sim.core.event_router import GREETING_CUE
-from roomkit_sim.core.identification import Identification
+from roomkit_sim.core.identification import Identification, Refusal
 from roomkit_sim.core.inbound_rate import InboundRate
 from roomkit_sim.core.inbound_router import InboundRoomRouter
 from roomkit_sim.core.locks import InMemoryLockManager
@@ -60,7 +60,7 @@ class InboundPath:
         channel = self._kit.channels.get(message.channel_id)
         if channel is None:
             raise ChannelNotRegisteredError(f"no channel {message.channel_id!r} is registered: call register_channel()")
-        if self._rate is not None and not self._rate.admits(message.channel_id, message.sender_id, monotonic_ns()):
+        if self._is_too_much(message):
             return InboundResult(blocked=True, reason="rate_limited")
         try:
             room_id = room_id or await self._find_room(message)
@@ -69,11 +69,21 @@ class InboundPath:
         refusal = await self._refusal(room_id, message)
         if refusal is not None:
             return InboundResult(blocked=True, reason=refusal)
-        event = await channel.handle_inbound(message, await self._timeline.context(room_id))
+        context = await self._timeline.context(room_id)
+        event = await channel.handle_inbound(message, context)
         if event.metadata.get(GREETING_CUE):
             event = event.model_copy(update={"visibility": "intelligence"})
-        event = await self._identified(event, message)
-        return await self._in_the_room(room_id, event, message)
+            return await self._in_the_room(room_id, event, message)
+        identified = await self._identification.apply(event, message, context)
+        if isinstance(identified, Refusal):
+            return InboundResult(blocked=True, reason=identified.reason)
+        return await self._in_the_room(room_id, identified, message)
+
+    def _is_too_much(self, message: InboundMessage) -> bool:
+        """Whether the sender is above the limit. Cues come from within, for all rooms in one name."""
+        if self._rate is None or message.metadata.get(GREETING_CUE):
+            return False
+        return not self._rate.admits(message.channel_id, message.sender_id, monotonic_ns())
 
     async def _refusal(self, room_id: str, message: InboundMessage) -> str | None:
         """Why a room does not take the message at this moment."""
