@@ -144,6 +144,11 @@ class RealtimeVoiceChannel(Channel):
         """Session id to room id, of the live sessions; a copy."""
         return {live.session.id: live.session.room_id for live in self._sessions.all() if not live.ending}
 
+    def is_live(self, session: VoiceSession) -> bool:
+        """Whether a session is one of this channel's, and has not ended and is not about to."""
+        live = self._sessions.find(session)
+        return live is not None and not live.ending
+
     def get_room_sessions(self, room_id: str) -> list[VoiceSession]:
         """The live sessions of a room."""
         return [live.session for live in self._sessions.of_room(room_id)]

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import islice
 
 __all__ = ["InMemoryLockManager", "RoomLockManager", "holding_no_locks"]
 
@@ -97,6 +98,9 @@ class InMemoryLockManager(RoomLockManager):
         self._users[room_id] -= 1
         if not self._users[room_id]:
             del self._users[room_id]
-        for candidate in list(self._locks)[: max(0, len(self._locks) - self._max_locks)]:
+        surplus = len(self._locks) - self._max_locks
+        if surplus <= 0:
+            return
+        for candidate in list(islice(self._locks, surplus)):
             if candidate not in self._users:
                 del self._locks[candidate]

@@ -220,13 +220,12 @@ def _wire_realtime(kit: RoomKit, voice: RealtimeVoiceChannel, handler: HandoffHa
             if inner is None:
                 return {"error": f"unknown tool {name!r}"}
             return await call_tool_handler(inner, session, name, arguments)
-        room_id = voice.session_rooms.get(session.id)
-        if room_id is None:
-            return {"error": "the session belongs to no room: nothing was changed"}
-        state = await handler.ensure_state(room_id)
+        if not voice.is_live(session):
+            return {"error": "the session has ended: nothing was changed"}
+        state = await handler.ensure_state(session.room_id)
         # Not whoever is in charge by now: of two calls in one turn of a model, the second comes from a replaced agent.
         caller = agent_of(session) or state.active_agent_id or handler.default_agent_id or ""
-        prepared = await handler.accept(room_id, caller, arguments)
+        prepared = await handler.accept(session.room_id, caller, arguments)
 
         async def complete() -> None:
             await handler.complete(prepared)

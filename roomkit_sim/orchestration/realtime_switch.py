@@ -274,7 +274,7 @@ class RealtimeSwitch:
         return current.phase_history != prepared.after.phase_history
 
     def _has_ended(self, session: VoiceSession) -> bool:
-        return session.state is VoiceSessionState.ENDED or session.id not in self._channel.session_rooms
+        return session.state is VoiceSessionState.ENDED or not self._channel.is_live(session)
 
     def _live(self, room_id: str) -> list[VoiceSession]:
         sessions = self._channel.get_room_sessions(room_id)

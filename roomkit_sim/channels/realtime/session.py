@@ -101,6 +101,7 @@ class SessionRegistry:
 
     def __init__(self) -> None:
         self._live: dict[str, LiveVoiceSession] = {}
+        self._by_room: dict[str, dict[str, LiveVoiceSession]] = {}
 
     def __len__(self) -> int:
         return len(self._live)
@@ -108,10 +109,15 @@ class SessionRegistry:
     def add(self, live: LiveVoiceSession) -> None:
         """Keep a session."""
         self._live[live.session.id] = live
+        self._by_room.setdefault(live.session.room_id, {})[live.session.id] = live
 
     def remove(self, session: VoiceSession) -> None:
         """Forget a session."""
         self._live.pop(session.id, None)
+        of_room = self._by_room.get(session.room_id, {})
+        of_room.pop(session.id, None)
+        if not of_room:
+            self._by_room.pop(session.room_id, None)
 
     def find(self, session: VoiceSession) -> LiveVoiceSession | None:
         """The session, if it has not ended."""
@@ -136,4 +142,4 @@ class SessionRegistry:
 
     def of_room(self, room_id: str) -> list[LiveVoiceSession]:
         """Those of one room."""
-        return [live for live in self._live.values() if live.session.room_id == room_id and not live.ending]
+        return [live for live in self._by_room.get(room_id, {}).values() if not live.ending]

@@ -105,6 +105,7 @@ class CallRegistry:
 
     def __init__(self) -> None:
         self._calls: dict[str, LiveCall] = {}
+        self._by_room: dict[str, dict[str, LiveCall]] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -112,10 +113,15 @@ class CallRegistry:
     def add(self, call: LiveCall) -> None:
         """Keep a session."""
         self._calls[call.session.id] = call
+        self._by_room.setdefault(call.session.room_id, {})[call.session.id] = call
 
     def remove(self, session: VoiceSession) -> None:
         """Forget a session."""
         self._calls.pop(session.id, None)
+        of_room = self._by_room.get(session.room_id, {})
+        of_room.pop(session.id, None)
+        if not of_room:
+            self._by_room.pop(session.room_id, None)
 
     def find(self, session: VoiceSession) -> LiveCall | None:
         """The session, if it is bound and has not ended."""
@@ -140,4 +146,4 @@ class CallRegistry:
 
     def of_room(self, room_id: str) -> list[LiveCall]:
         """Those of one room."""
-        return [call for call in self._calls.values() if call.session.room_id == room_id and not call.ending]
+        return [call for call in self._by_room.get(room_id, {}).values() if not call.ending]
