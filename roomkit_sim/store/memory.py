@@ -24,6 +24,7 @@ class _Shelf:
     """All that belongs to one room."""
 
     room: Room
+    number: int
     events: list[RoomEvent] = field(default_factory=list)
     bindings: dict[str, ChannelBinding] = field(default_factory=dict)
     participants: dict[str, Participant] = field(default_factory=dict)
@@ -39,11 +40,14 @@ class InMemoryStore(ConversationStore):
         self._shelves: dict[str, _Shelf] = {}
         self._event_rooms: dict[str, tuple[str, int]] = {}
         self._identities: dict[str, Identity] = {}
+        self._rooms_of_channels: dict[str, set[str]] = {}
+        self._made = 0
 
     async def create_room(self, room: Room) -> Room:
         """Add a room, or replace the one of this id."""
         await self.delete_room(room.id)
-        self._shelves[room.id] = _Shelf(room.model_copy(deep=True))
+        self._made += 1
+        self._shelves[room.id] = _Shelf(room.model_copy(deep=True), self._made)
         return room
 
     async def get_room(self, room_id: str) -> Room | None:
@@ -63,6 +67,8 @@ class InMemoryStore(ConversationStore):
         shelf = self._shelves.pop(room_id, None)
         for event in shelf.events if shelf else ():
             self._event_rooms.pop(event.id, None)
+        for channel_id in shelf.bindings if shelf else ():
+            self._detached(room_id, channel_id)
         return shelf is not None
 
     async def list_rooms(self, offset: int = 0, limit: int = 50, status: RoomStatus | None = None) -> list[Room]:
@@ -72,7 +78,8 @@ class InMemoryStore(ConversationStore):
 
     async def find_rooms_by_channel(self, channel_id: str, status: RoomStatus | None = None) -> list[Room]:
         """Rooms to which a channel is attached."""
-        shelves = [shelf for shelf in self._shelves.values() if channel_id in shelf.bindings]
+        found = (self._shelves[room_id] for room_id in self._rooms_of_channels.get(channel_id, ()))
+        shelves = sorted(found, key=lambda shelf: shelf.number)
         return [shelf.room.model_copy(deep=True) for shelf in shelves if status is None or shelf.room.status == status]
 
     async def add_event_auto_index(self, room_id: str, event: RoomEvent) -> RoomEvent:
@@ -125,6 +132,7 @@ class InMemoryStore(ConversationStore):
     async def add_binding(self, binding: ChannelBinding) -> ChannelBinding:
         """Attach a channel to a room, or replace its binding."""
         self._shelf(binding.room_id).bindings[binding.channel_id] = binding.model_copy(deep=True)
+        self._rooms_of_channels.setdefault(binding.channel_id, set()).add(binding.room_id)
         return binding
 
     async def get_binding(self, room_id: str, channel_id: str) -> ChannelBinding | None:
@@ -140,7 +148,10 @@ class InMemoryStore(ConversationStore):
     async def remove_binding(self, room_id: str, channel_id: str) -> bool:
         """Detach a channel; tells whether it was attached."""
         shelf = self._shelves.get(room_id)
-        return shelf is not None and shelf.bindings.pop(channel_id, None) is not None
+        if shelf is None or shelf.bindings.pop(channel_id, None) is None:
+            return False
+        self._detached(room_id, channel_id)
+        return True
 
     async def list_bindings(self, room_id: str) -> list[ChannelBinding]:
         """The bindings of a room in the order in which they were attached."""
@@ -201,6 +212,12 @@ class InMemoryStore(ConversationStore):
         """Up to which event a channel has read."""
         shelf = self._shelves.get(room_id)
         return shelf.read.get(channel_id) if shelf else None
+
+    def _detached(self, room_id: str, channel_id: str) -> None:
+        rooms = self._rooms_of_channels[channel_id]
+        rooms.discard(room_id)
+        if not rooms:
+            del self._rooms_of_channels[channel_id]
 
     def _events(self, room_id: str) -> list[RoomEvent]:
         shelf = self._shelves.get(room_id)
