@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 
-from benchmarks import call, floor, shares, startup
+from benchmarks import call, floor, runtime, shares, startup
 
 SECONDS = 60
 ROUNDS = 3
@@ -22,6 +22,17 @@ def main() -> None:
     added = f"{given:.0f} ms with the plugin, {without:.0f} ms with -p no:roomkit_sim"
     print(f"\nan unrelated pytest run: {added}: {given - without:+.0f} ms (under 50)")
     print(f"pytest scenarios -n 2: {startup.scenarios_s():.1f} s (under 60)")
+    cost_of_the_runtime()
+
+
+def cost_of_the_runtime() -> None:
+    events, handoffs, messages = runtime.run()
+    print(f"\nthe runtime alone, CPU time; {events} framework events a handoff; to the fewest rooms (0.8 to 1.2)")
+    for rooms, handoff, message in zip(runtime.ROOMS, handoffs, messages, strict=True):
+        print(
+            f"  {rooms:6} rooms alive: handoff {handoff * 1e6:5.0f} us {handoff / handoffs[0]:5.2f}   "
+            f"messages with their answers {1 / message:5.0f} a second {messages[0] / message:5.2f}"
+        )
 
 
 def speed_of_a_call() -> None:
