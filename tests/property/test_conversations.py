@@ -38,7 +38,7 @@ from roomkit_sim.providers.ai.base import AIResponse, AIToolCall
 from roomkit_sim.voice.base import VoiceSessionState
 
 T = TypeVar("T")
-REPEATABLE = settings(derandomize=True, deadline=None, database=None, max_examples=60, stateful_step_count=25)
+REPEATABLE = settings(derandomize=True, deadline=None, database=None, max_examples=40, stateful_step_count=25)
 
 EXITS = {"triage": ("advising",), "advising": ("closing", "triage"), "closing": ()}
 OWNERS = {"triage": "triage", "advising": "advisor", "closing": "closer"}
