@@ -12,6 +12,16 @@ import pytest
 HERE = Path(__file__).parent
 PAGES = HERE.parents[2] / "shared" / "spec"
 
+NOT_HELD = "NOT HELD AGAINST THE SPECIFICATION: "
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it in every run, not only with ``-rs``, when there was nothing to hold the table against."""
+    skipped = [report for report in terminalreporter.getreports("skipped") if NOT_HELD in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("specification", yellow=True)
+        terminalreporter.line(f"{NOT_HELD}{len(skipped)} tests skipped: its pages are not at {PAGES}", yellow=True)
+
 
 def _code(name: str) -> str:
     """An example as printed, with the package's name changed."""
@@ -23,7 +33,7 @@ def _code(name: str) -> str:
 def pages() -> str:
     """All pages, one after the other."""
     if not PAGES.is_dir():
-        pytest.skip(f"NOT HELD AGAINST THE SPECIFICATION: its pages are not at {PAGES}")
+        pytest.skip(f"{NOT_HELD}its pages are not at {PAGES}")
     return "\n".join(page.read_text() for page in sorted(PAGES.glob("*.txt")))
 
 
