@@ -8,8 +8,10 @@ from typing import Any
 
 from roomkit_sim.channels.base import Channel
 from roomkit_sim.channels.message_content import MessageContent, message_content
+from roomkit_sim.channels.streamed_answer import StreamedAnswer
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
-from roomkit_sim.channels.tool_loop import run_tool_loop
+from roomkit_sim.channels.tool_loop import StreamedToolLoop, run_tool_loop
+from roomkit_sim.core.event_router import may_send
 from roomkit_sim.memory.base import MemoryProvider
 from roomkit_sim.memory.sliding_window import SlidingWindowMemory
 from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
@@ -24,6 +26,9 @@ __all__ = ["AIChannel", "text_of"]
 
 class AIChannel(Channel):
     """Answers the messages of a room with a model.
+
+    Where a channel of the room speaks while words are written, and the model streams, the answer is given as a stream:
+    the words of all rounds of tools. Elsewhere it is given whole: the words of the last round.
 
     ``binding.metadata`` may override ``system_prompt``, ``temperature``, ``max_tokens`` and ``tools`` for one room.
 
@@ -81,8 +86,14 @@ class AIChannel(Channel):
 
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
         """Answer a message. A model that fails is reported; its error text is not shown to the room."""
-        if event.type is not EventType.MESSAGE or binding.muted:
+        if event.type is not EventType.MESSAGE or not may_send(binding):
             return ChannelOutput.empty()
+        if (
+            self.provider.supports_streaming
+            and self.kit is not None
+            and self.kit.streams_reply(event, binding, context)
+        ):
+            return ChannelOutput(responded=True, response_stream=self._streamed(event, binding, context))
         try:
             async with asyncio.timeout(self._timeout):
                 outcome = await run_tool_loop(
@@ -95,8 +106,7 @@ class AIChannel(Channel):
             await self._report(f"agent {self.channel_id}", error, event.room_id)
             return ChannelOutput.empty()
         if outcome.capped:
-            cap = RuntimeError(f"stopped after {outcome.rounds} rounds of tool calls without an answer")
-            await self._report(f"tool loop of agent {self.channel_id}", cap, event.room_id)
+            await self._report_capped(outcome.rounds, event.room_id)
         if not outcome.response.content.strip():
             await self._report_unsaid(outcome.response.finish_reason, event.room_id)
             return ChannelOutput.empty()
@@ -148,10 +158,37 @@ class AIChannel(Channel):
             metadata={"usage": usage} if usage else {},
         )
 
+    def _streamed(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> StreamedAnswer:
+        async def prepare() -> StreamedToolLoop:
+            deadline = asyncio.get_running_loop().time() + self._timeout
+            async with asyncio.timeout_at(deadline):
+                shown = await self.build_context(event, binding, context)
+            return StreamedToolLoop(
+                self.provider, shown, self._run_tool, max_rounds=self._max_tool_rounds, deadline=deadline
+            )
+
+        async def report(answer: StreamedAnswer, error: Exception | None) -> None:
+            loop = answer.loop
+            if error is not None:
+                await self._report(f"agent {self.channel_id}", error, event.room_id)
+            elif loop is not None and loop.capped:
+                await self._report_capped(loop.rounds, event.room_id)
+            if error is None and loop is not None and not loop.has_spoken:
+                await self._report_unsaid(loop.finish_reason, event.room_id)
+
+        async def remember(reply: RoomEvent) -> None:
+            await self.memory.ingest(event.room_id, reply, channel_id=self.channel_id)
+
+        return StreamedAnswer(prepare, report, remember)
+
     async def _run_tool(self, call: AIToolCall) -> Any:
         if self.tool_handler is None:
             return json.dumps({"error": f"unknown tool {call.name!r}"})
         return await call_tool_handler(self.tool_handler, None, call.name, call.arguments)
+
+    async def _report_capped(self, rounds: int, room_id: str) -> None:
+        cap = RuntimeError(f"stopped after {rounds} rounds of tool calls without an answer")
+        await self._report(f"tool loop of agent {self.channel_id}", cap, room_id)
 
     async def _report_unsaid(self, finish_reason: str | None, room_id: str) -> None:
         """Silence that the model did not choose is not passed over in silence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
@@ -64,6 +65,30 @@ class Channel(ABC):
     @abstractmethod
     async def deliver(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
         """Bring an event to the people behind the channel."""
+
+    @property
+    def supports_streaming_delivery(self) -> bool:
+        """Whether :meth:`deliver_stream` brings words to people before a text is complete."""
+        return False
+
+    def listens_in(self, room_id: str) -> bool:
+        """Whether a stream would reach anybody in a room now; where it would not, the whole event is delivered."""
+        return self.supports_streaming_delivery
+
+    async def deliver_stream(
+        self, pieces: AsyncIterator[str], event: RoomEvent, binding: ChannelBinding, context: RoomContext
+    ) -> Any:
+        """Bring a text to people as it is written; :meth:`deliver` is then not called for it.
+
+        Returns when the text has ended, or before that when nobody listens any more: its author is stopped then.
+
+        Args:
+            pieces: The text. A :class:`~roomkit_sim.models.stream.Pause` among them has no words.
+            event: What the text will become, without its content.
+            binding: The channel's binding in the room.
+            context: The room.
+        """
+        raise NotImplementedError(f"channel {self.channel_id!r} takes whole events only")
 
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
         """React to an event of the room; intelligences answer here."""

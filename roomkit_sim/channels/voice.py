@@ -91,6 +91,7 @@ class VoiceChannel(Channel):
         super().__init__(channel_id)
         self._stt = stt
         self._tts = tts
+        self._streaming = streaming
         self._backend = backend
         self._room = RoomGateway(channel_id)
         self._tasks = BackgroundTasks(self._report)
@@ -166,7 +167,11 @@ class VoiceChannel(Channel):
     @property
     def supports_streaming_delivery(self) -> bool:
         """Whether :meth:`deliver_stream` speaks before a text is complete."""
-        return self._tts is not None
+        return self._tts is not None and self._streaming
+
+    def listens_in(self, room_id: str) -> bool:
+        """Whether there is a caller in the room to whom a stream can be spoken."""
+        return self.supports_streaming_delivery and bool(self._calls.of_room(room_id))
 
     def capabilities(self) -> ChannelCapabilities:
         """Audio, and text as it is spoken."""
@@ -297,7 +302,8 @@ class VoiceChannel(Channel):
     ) -> str:
         """Speak a text that is being written, each sentence as soon as it is complete.
 
-        The BEFORE_TTS hooks are asked for every sentence. Returns when the text has been written.
+        The BEFORE_TTS hooks are asked for every sentence. Returns when the text has been written, or when every caller
+        has stopped it or hung up.
 
         Args:
             pieces: The text.
@@ -306,7 +312,7 @@ class VoiceChannel(Channel):
             context: The room.
 
         Returns:
-            The whole text, for the timeline.
+            The text that was written.
         """
         return await self._delivery.stream(pieces, event.room_id, event.source.channel_id)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from roomkit_sim.channels.base import Channel
+from roomkit_sim.core.clock import now
+from roomkit_sim.core.streamed_replies import StreamTarget, Written, close_stream, deliver_stream
 from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import Access, ChannelCategory, ChannelDirection
 from roomkit_sim.models.event import EventSource, RoomEvent, TextContent
+from roomkit_sim.models.stream import ReplyStream
 from roomkit_sim.models.task import Observation, Task
 
 __all__ = [
@@ -23,6 +26,7 @@ __all__ = [
     "EventRouter",
     "may_send",
     "receives",
+    "reply_of",
     "sees",
 ]
 
@@ -85,9 +89,29 @@ def _always(event: RoomEvent) -> list[str]:
     return always if isinstance(always, list) else []
 
 
+def reply_of(binding: ChannelBinding, cause: RoomEvent) -> RoomEvent:
+    """A reply of a channel to an event, without words yet."""
+    return RoomEvent(
+        room_id=cause.room_id,
+        source=EventSource(
+            channel_id=binding.channel_id, channel_type=binding.channel_type, direction=ChannelDirection.OUTBOUND
+        ),
+        content=TextContent(body=""),
+        parent_event_id=cause.id,
+    )
+
+
+def takes_whole_events(cause: RoomEvent, binding: ChannelBinding, context: RoomContext) -> list[StreamTarget]:
+    """Nobody takes streams."""
+    return []
+
+
 @dataclass
 class Broadcast:
-    """What came back from a broadcast."""
+    """What came back from a broadcast.
+
+    Of a reply that was delivered as a stream, ``streamed`` tells by its id which channels have had it.
+    """
 
     replies: list[RoomEvent] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
@@ -95,6 +119,7 @@ class Broadcast:
     metadata_updates: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     delivered_to: list[str] = field(default_factory=list)
+    streamed: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def take(self, output: ChannelOutput, binding: ChannelBinding) -> None:
         """Add what one channel answered; a muted one may notice and propose, but not speak."""
@@ -110,10 +135,17 @@ class EventRouter:
 
     Args:
         channels: The registered channels by id.
+        stream_targets: Tells for an event, the binding that answers it and the room, which channels take the answer as
+            it is written.
     """
 
-    def __init__(self, channels: Mapping[str, Channel]) -> None:
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        stream_targets: Callable[[RoomEvent, ChannelBinding, RoomContext], Sequence[StreamTarget]] = takes_whole_events,
+    ) -> None:
         self._channels = channels
+        self._stream_targets = stream_targets
 
     async def broadcast(
         self,
@@ -121,6 +153,8 @@ class EventRouter:
         context: RoomContext,
         *,
         wanted: Callable[[ChannelBinding], bool] = lambda binding: True,
+        already: frozenset[str] = frozenset(),
+        with_replies: bool = True,
     ) -> Broadcast:
         """Bring an event to every channel that gets it: all at once, results in the order of the bindings.
 
@@ -128,12 +162,27 @@ class EventRouter:
             event: The event, with its routing metadata.
             context: The room and its bindings.
             wanted: A further condition on bindings.
+            already: Channels that have had it as a stream; it is not delivered to them again.
+            with_replies: Whether replies have a place. If not, no stream is read: its author is not asked.
         """
         result = Broadcast()
         if not may_send(context.get_binding(event.source.channel_id)):
             return result
         targets = [b for b in context.bindings if receives(event, b) and wanted(b) and b.channel_id in self._channels]
-        outputs = await asyncio.gather(*(self._one(event, b, context) for b in targets), return_exceptions=True)
+        one_voice = asyncio.Lock()
+
+        async def one(binding: ChannelBinding) -> ChannelOutput:
+            output = await self._one(event, binding, context, deliver=binding.channel_id not in already)
+            if output.response_stream is None:
+                return output
+            if not (with_replies and may_send(binding)):
+                await close_stream(output.response_stream)
+                return output.model_copy(update={"response_stream": None})
+            # Two that answer at once are heard one after the other.
+            async with one_voice:
+                return await self._streamed(output, output.response_stream, event, binding, context, result)
+
+        outputs = await asyncio.gather(*(one(binding) for binding in targets), return_exceptions=True)
         for binding, output in zip(targets, outputs, strict=True):
             if isinstance(output, Exception):
                 result.errors[binding.channel_id] = output
@@ -144,29 +193,50 @@ class EventRouter:
                 result.take(output, binding)
         return result
 
-    async def _one(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
+    async def _one(
+        self, event: RoomEvent, binding: ChannelBinding, context: RoomContext, *, deliver: bool
+    ) -> ChannelOutput:
         channel = self._channels[binding.channel_id]
-        if binding.category is ChannelCategory.TRANSPORT:
+        if binding.category is ChannelCategory.TRANSPORT and deliver:
             await channel.deliver(event, binding, context)
-        output = await channel.on_event(event, binding, context)
-        if output.response_stream is None or binding.muted:
-            return output
-        return await _with_streamed_reply(output, output.response_stream, event, binding)
+        return await channel.on_event(event, binding, context)
+
+    async def _streamed(
+        self,
+        output: ChannelOutput,
+        stream: AsyncIterator[str],
+        cause: RoomEvent,
+        binding: ChannelBinding,
+        context: RoomContext,
+        result: Broadcast,
+    ) -> ChannelOutput:
+        """A streamed reply is an event like any other when it is complete: one storage, one broadcast, the same rules.
+
+        Where a channel takes the words as they are written, what it has been given is kept when the author fails.
+        """
+        reply = reply_of(binding, cause)
+        targets = self._stream_targets(cause, binding, context)
+        written = await deliver_stream(stream, reply, targets, context)
+        result.errors |= written.errors
+        if written.error is not None:
+            if not targets:
+                raise written.error
+            result.errors[binding.channel_id] = written.error
+        if not written.words:
+            return output.model_copy(update={"response_stream": None})
+        reply = _with_words(reply, written, stream)
+        result.streamed[reply.id] = frozenset(target.binding.channel_id for target in targets)
+        if isinstance(stream, ReplyStream):
+            await stream.written(reply)
+        return output.model_copy(update={"response_events": [*output.response_events, reply], "response_stream": None})
 
 
-async def _with_streamed_reply(
-    output: ChannelOutput, stream: AsyncIterator[str], cause: RoomEvent, binding: ChannelBinding
-) -> ChannelOutput:
-    """A streamed reply is an event like any other when it is complete: one storage, one broadcast, the same rules."""
-    words = "".join([piece async for piece in stream])
-    if not words.strip():
-        return output
-    reply = RoomEvent(
-        room_id=cause.room_id,
-        source=EventSource(
-            channel_id=binding.channel_id, channel_type=binding.channel_type, direction=ChannelDirection.OUTBOUND
-        ),
-        content=TextContent(body=words.rstrip()),
-        parent_event_id=cause.id,
+def _with_words(reply: RoomEvent, written: Written, stream: AsyncIterator[str]) -> RoomEvent:
+    told = stream.metadata if isinstance(stream, ReplyStream) else {}
+    return reply.model_copy(
+        update={
+            "content": TextContent(body=written.words),
+            "metadata": {**told, **written.marks},
+            "created_at": now(),
+        }
     )
-    return output.model_copy(update={"response_events": [*output.response_events, reply], "response_stream": None})

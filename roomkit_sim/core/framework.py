@@ -19,6 +19,7 @@ from roomkit_sim.core.inbound_rate import InboundRate
 from roomkit_sim.core.inbound_router import DefaultInboundRoomRouter, InboundRoomRouter
 from roomkit_sim.core.locks import InMemoryLockManager, RoomLockManager
 from roomkit_sim.core.reports import Reports, system_event
+from roomkit_sim.core.stream_policy import StreamPolicy
 from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.core.timeline import Timeline
 from roomkit_sim.errors import (
@@ -99,7 +100,9 @@ class RoomKit:
         self._reports = Reports(self)
         self.hook_engine = HookEngine(self._reports.hook_failed)
         self.background = BackgroundTasks(self.report_error)
-        self._timeline = Timeline(self, self.store, self.hook_engine, EventRouter(self.channels), max_chain_depth)
+        self._streams = StreamPolicy(self.channels, self.hook_engine, max_chain_depth)
+        router = EventRouter(self.channels, self._streams.targets)
+        self._timeline = Timeline(self, self.store, self.hook_engine, router, max_chain_depth)
         self._attachment = Attachment(self, self._timeline)
         types = None if identity_channel_types is None else frozenset(identity_channel_types)
         self._identification = Identification(self, identity_resolver, types, identity_timeout)
@@ -305,6 +308,10 @@ class RoomKit:
             stored = await self._timeline.post(event, aftermath)
         await self._timeline.settle(aftermath)
         return stored
+
+    def streams_reply(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> bool:
+        """Whether the reply of ``binding`` to an event would be spoken while it is written."""
+        return bool(self._streams.targets(event, binding, context))
 
     # Hooks and events
 

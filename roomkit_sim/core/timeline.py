@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from roomkit_sim.core.aftermath import Aftermath, collecting, open_aftermath
-from roomkit_sim.core.event_router import ALWAYS_PROCESS, ROUTED_TO, Broadcast, EventRouter, may_send
+from roomkit_sim.core.event_router import ROUTED_TO, Broadcast, EventRouter
 from roomkit_sim.core.hooks import HookEngine, SyncHooksOutcome
 from roomkit_sim.core.ids import new_id
+from roomkit_sim.core.replies import delivered, reply_to
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, EventStatus, EventType, HookTrigger
@@ -27,6 +28,9 @@ __all__ = ["Timeline"]
 
 CHAIN_LIMIT = "event_chain_depth_limit"
 RECENT_EVENTS = 50
+
+_Reply: TypeAlias = tuple[RoomEvent, frozenset[str]]
+"""A reply, and the channels that have had it as a stream."""
 
 
 class Timeline:
@@ -77,12 +81,13 @@ class Timeline:
             waiting = deque(replies)
             budget = 10 * self._max_chain_depth
             while waiting:
-                reply = await self._with_own_id(waiting.popleft())
+                reply, already = waiting.popleft()
+                reply = await self._with_own_id(reply)
                 if reply.chain_depth >= self._max_chain_depth or not budget:
                     aftermath.too_deep.append(await self._store_blocked(reply, CHAIN_LIMIT))
                     continue
                 budget -= 1
-                _, further = await self._enter(reply, aftermath)
+                _, further = await self._enter(reply, aftermath, already)
                 waiting.extend(further)
         return stored
 
@@ -93,9 +98,9 @@ class Timeline:
         """
         with collecting(aftermath):
             context = await self.context(event.room_id)
-            stored = await self._store.add_event_auto_index(event.room_id, _delivered(event, context))
+            stored = await self._store.add_event_auto_index(event.room_id, delivered(event, context))
             context.recent_events.append(stored)
-            result = await self._router.broadcast(stored, context, wanted=_addressed_by(stored))
+            result = await self._router.broadcast(stored, context, wanted=_addressed_by(stored), with_replies=False)
             await self._keep_side_products(event.room_id, result, aftermath)
             self._collect(stored, result, aftermath)
         return stored
@@ -131,7 +136,9 @@ class Timeline:
         for event in aftermath.broadcast:
             await self._hooks.run_async_hooks(room_id, HookTrigger.AFTER_BROADCAST, event, context)
 
-    async def _enter(self, event: RoomEvent, aftermath: Aftermath) -> tuple[RoomEvent, list[RoomEvent]]:
+    async def _enter(
+        self, event: RoomEvent, aftermath: Aftermath, already: frozenset[str] = frozenset()
+    ) -> tuple[RoomEvent, list[_Reply]]:
         context = await self.context(event.room_id)
         outcome = await self._hooks.run_sync_hooks(event.room_id, HookTrigger.BEFORE_BROADCAST, event, context)
         if not outcome.allowed:
@@ -140,14 +147,16 @@ class Timeline:
             await self._deliver_injected(outcome.injected_events, context, aftermath)
             await self._keep_side_products(event.room_id, outcome, aftermath)
             return stored, []
-        stored = await self._store.add_event_auto_index(event.room_id, _delivered(outcome.event, context))
+        stored = await self._store.add_event_auto_index(event.room_id, delivered(outcome.event, context))
         context.recent_events.append(stored)
-        result = await self._router.broadcast(stored, context)
+        result = await self._router.broadcast(stored, context, already=already)
         await self._deliver_injected(outcome.injected_events, context, aftermath)
         await self._keep_side_products(event.room_id, outcome, aftermath)
         await self._keep_side_products(event.room_id, result, aftermath)
         self._collect(stored, result, aftermath)
-        return stored, [_reply_to(stored, reply) for reply in result.replies]
+        return stored, [
+            (reply_to(stored, reply), result.streamed.get(reply.id, frozenset())) for reply in result.replies
+        ]
 
     def _collect(self, stored: RoomEvent, result: Broadcast, aftermath: Aftermath) -> None:
         aftermath.broadcast.append(stored)
@@ -163,7 +172,7 @@ class Timeline:
     ) -> None:
         """Bring what hooks add to people. Like a notice, it asks no intelligence for an answer."""
         for item in injected:
-            event = await self._with_own_id(_delivered(item.event, context))
+            event = await self._with_own_id(delivered(item.event, context))
             stored = await self._store.add_event_auto_index(context.room.id, event)
             result = await self._router.broadcast(stored, context, wanted=_people_among(item.target_channel_ids))
             aftermath.errors += result.errors.items()
@@ -184,34 +193,6 @@ class Timeline:
             await self._store.update_room(
                 room.model_copy(update={"metadata": {**room.metadata, **made.metadata_updates}})
             )
-
-
-def _delivered(event: RoomEvent, context: RoomContext) -> RoomEvent:
-    """The event as it enters the timeline.
-
-    Who sees what a channel says is written into the event, so that a later turn does not show more than this one.
-    """
-    binding = context.get_binding(event.source.channel_id)
-    visibility = event.visibility
-    if not may_send(binding):
-        visibility = "none"
-    elif binding is not None and visibility == "all":
-        visibility = binding.visibility
-    return event.model_copy(update={"status": EventStatus.DELIVERED, "visibility": visibility})
-
-
-def _reply_to(cause: RoomEvent, reply: RoomEvent) -> RoomEvent:
-    """A reply is one step deeper, is routed anew, and is seen by those whom the cause names for its answers."""
-    metadata = {key: value for key, value in reply.metadata.items() if key not in (ROUTED_TO, ALWAYS_PROCESS)}
-    visibility = cause.response_visibility or reply.visibility
-    return reply.model_copy(
-        update={
-            "room_id": cause.room_id,
-            "chain_depth": cause.chain_depth + 1,
-            "metadata": metadata,
-            "visibility": visibility,
-        }
-    )
 
 
 def _people_among(channel_ids: list[str] | None) -> Callable[[ChannelBinding], bool]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roomkit_sim.core.event_router import ALWAYS_PROCESS, GREETING_CUE, ROUTED_TO
 from roomkit_sim.core.room_context import current_room_id
+from roomkit_sim.core.stream_policy import LETS_STREAMS_PASS
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, ChannelType, HookExecution, HookTrigger
 from roomkit_sim.models.event import RoomEvent
@@ -118,6 +119,7 @@ class ConversationRouter:
             return self._route(event, context, agent_id, state)
 
         conversation_router.on_failure = self.fail_closed  # type: ignore[attr-defined]
+        setattr(conversation_router, LETS_STREAMS_PASS, True)
         return conversation_router
 
     def fail_closed(self, event: RoomEvent, context: RoomContext, error: BaseException) -> HookResult:

@@ -290,7 +290,7 @@ async def spoken_to(agent: Channel, access: Access = Access.READ_WRITE) -> list[
 async def test_85_streamed_answer_is_spoken_once(kind: str) -> None:
     model = MockAIProvider(["Good morning. How are you?"], streaming=True)
     agent = Agent("agent", provider=model) if kind == "model" else Streams("Good morning. ", "How are you?")
-    assert " ".join(await spoken_to(agent)) == "Good morning. How are you?"
+    assert "".join(await spoken_to(agent)) == "Good morning. How are you?"
 
 
 LOOK_UP = AIToolCall(id="t1", name="look_up", arguments={"what": "bonds"})

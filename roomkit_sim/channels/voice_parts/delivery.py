@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.voice_parts.call import CallRegistry, LiveCall
 from roomkit_sim.channels.voice_parts.speech import Speaker
-from roomkit_sim.channels.voice_parts.synthesis import Allow, Synthesis
+from roomkit_sim.channels.voice_parts.spoken_stream import SpokenStream
+from roomkit_sim.channels.voice_parts.synthesis import Synthesis
 from roomkit_sim.channels.voice_parts.words import spoken_words
 from roomkit_sim.errors import SessionNotFoundError
 from roomkit_sim.models.enums import HookTrigger
 from roomkit_sim.models.event import RoomEvent
+from roomkit_sim.models.stream import Pause
 from roomkit_sim.voice.base import VoiceSession
+from roomkit_sim.voice.tts.sentences import SentenceSplitter
 
 __all__ = ["Delivery"]
 
@@ -56,24 +59,49 @@ class Delivery:
                 self._speaker.start(call, self._synthesis.text(text, voice), voice=voice)
 
     async def stream(self, pieces: AsyncIterator[str], room_id: str, channel_id: str) -> str:
-        """Speak a text that is being written; returns it when it has been written."""
-        voice = self._synthesis.voice_of(channel_id)
-        queues: list[asyncio.Queue[str | None]] = []
-        for call in self._calls.of_room(room_id) if self._synthesis.available else ():
-            queue: asyncio.Queue[str | None] = asyncio.Queue()
-            queues.append(queue)
-            source = self._synthesis.stream(_emptied(queue), voice, self._allow(call.session))
-            self._speaker.start(call, source, voice=voice)
+        """Speak a text that is being written.
+
+        Returns:
+            What was written: all of it, or what there was when the last caller had stopped it or hung up.
+        """
+        calls = self._calls.of_room(room_id) if self._synthesis.available else []
+        spoken = SpokenStream(calls, self._speaker, self._synthesis, self._synthesis.voice_of(channel_id))
         written: list[str] = []
+        reading = asyncio.create_task(self._speak_as_written(pieces, spoken, calls, written))
+        leaving = asyncio.create_task(spoken.unheard.wait())
         try:
-            async for piece in pieces:
-                written.append(piece)
-                for queue in queues:
-                    queue.put_nowait(piece)
+            await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done():
+                reading.result()
+        except asyncio.CancelledError:
+            # The text will not be in the timeline; not more of it is said than has been.
+            spoken.stop("cancelled")
+            raise
         finally:
-            for queue in queues:
-                queue.put_nowait(None)
+            reading.cancel()
+            leaving.cancel()
+            await asyncio.gather(reading, leaving, return_exceptions=True)
+            spoken.end()
         return "".join(written)
+
+    async def _speak_as_written(
+        self, pieces: AsyncIterator[str], spoken: SpokenStream, calls: Sequence[LiveCall], written: list[str]
+    ) -> None:
+        """The hooks are asked here, while the room is held: a handoff stops what is written after it, and only that."""
+        splitter = SentenceSplitter()
+        async for piece in pieces:
+            written.append(piece)
+            for sentence in splitter.feed(piece):
+                await self._say_sentence(sentence, spoken, calls)
+            if isinstance(piece, Pause):
+                spoken.say(piece)
+        for sentence in splitter.flush():
+            await self._say_sentence(sentence, spoken, calls)
+
+    async def _say_sentence(self, sentence: str, spoken: SpokenStream, calls: Sequence[LiveCall]) -> None:
+        allowed = await self._before_tts(calls[0].session, sentence) if calls else None
+        if allowed is not None:
+            spoken.say(allowed)
 
     async def say(self, session: VoiceSession, text: str, voice: str | None) -> bool:
         """Say a text to one caller; tells whether all of it was sent to the line."""
@@ -108,11 +136,3 @@ class Delivery:
         if self._text_filter is not None:
             text = self._text_filter(text)
         return text if text.strip() else None
-
-    def _allow(self, session: VoiceSession) -> Allow:
-        return lambda sentence: self._before_tts(session, sentence)
-
-
-async def _emptied(queue: asyncio.Queue[str | None]) -> AsyncIterator[str]:
-    while (piece := await queue.get()) is not None:
-        yield piece

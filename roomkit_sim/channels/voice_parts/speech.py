@@ -50,6 +50,7 @@ class Speech:
         self.playback = Playback()
         self.sent: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.over = asyncio.Event()
+        self.stopped_by: str | None = None
         self.task: asyncio.Task[None] | None = None
         self.resampler: StreamResampler | None = None
         self.odd_byte = b""
@@ -162,6 +163,7 @@ class Speaker:
             self._cancelled(call, speech, speech.state(call.session.id), "error")
 
     def _cancelled(self, call: LiveCall, speech: Speech, state: TTSPlaybackState, reason: str) -> None:
+        speech.stopped_by = reason
         speech.close(spoken=False)
         if not speech.is_tts:
             return

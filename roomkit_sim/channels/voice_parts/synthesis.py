@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TypeAlias
 
 from roomkit_sim.channels.voice_parts.iteration import closing
 from roomkit_sim.channels.voice_parts.speech import Source
 from roomkit_sim.errors import ConfigurationError
+from roomkit_sim.models.stream import Pause
 from roomkit_sim.voice.base import AudioChunk
 from roomkit_sim.voice.tts.base import TTSProvider
-from roomkit_sim.voice.tts.sentences import sentences_of, split_stream
+from roomkit_sim.voice.tts.sentences import sentences_of
 
-__all__ = ["Allow", "Synthesis"]
-
-Allow: TypeAlias = Callable[[str], Awaitable[str | None]]
-"""Gives the text as it may be spoken, or ``None`` if it may not."""
+__all__ = ["Synthesis"]
 
 
 class Synthesis:
@@ -69,22 +66,24 @@ class Synthesis:
                 async for chunk in chunks:
                     yield chunk
 
-    async def stream(self, pieces: AsyncIterator[str], voice: str | None, allow: Allow) -> Source:
-        """A text that is being written, each sentence as soon as it is complete and allowed.
+    async def stream(self, sentences: AsyncIterator[str], voice: str | None) -> Source:
+        """A text that is being written, sentence by sentence.
 
-        Where the synthesiser takes text as it is written, it gets the allowed sentences as one stream.
+        Where the synthesiser takes text as it is written, it gets the sentences as one stream.
         """
         tts = self.require()
         if self._streaming and tts.supports_streaming_input:
             spoken: list[str] = []
-            source = tts.synthesize_stream_input(_noting(_allowed(pieces, allow), spoken), voice=voice)
+            source = tts.synthesize_stream_input(_noting(sentences, spoken), voice=voice)
             async with closing(source) as chunks:
                 async for chunk in chunks:
                     while spoken:
                         yield spoken.pop(0)
                     yield chunk
             return
-        async for sentence in _allowed(pieces, allow):
+        async for sentence in sentences:
+            if isinstance(sentence, Pause):
+                continue
             yield sentence
             async with closing(self._audio(tts, sentence, voice)) as chunks:
                 async for chunk in chunks:
@@ -118,15 +117,8 @@ class Synthesis:
                 yield chunk
 
 
-async def _allowed(pieces: AsyncIterator[str], allow: Allow) -> AsyncIterator[str]:
-    async with closing(split_stream(pieces)) as sentences:
-        async for sentence in sentences:
-            allowed = await allow(sentence)
-            if allowed is not None and allowed.strip():
-                yield allowed
-
-
 async def _noting(sentences: AsyncIterator[str], spoken: list[str]) -> AsyncIterator[str]:
     async for sentence in sentences:
-        spoken.append(sentence)
+        if not isinstance(sentence, Pause):
+            spoken.append(sentence)
         yield sentence

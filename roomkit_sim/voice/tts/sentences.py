@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
+from roomkit_sim.models.stream import Pause
+
 __all__ = ["SentenceSplitter", "sentences_of", "split_stream"]
 
 # The end of a sentence: its mark, closing quotes, and white space; or the ideographic marks, which need no space; or a
@@ -29,7 +31,9 @@ class SentenceSplitter:
         self._rest = ""
 
     def feed(self, piece: str) -> list[str]:
-        """The sentences that ``piece`` completes, white space after them included."""
+        """The sentences that ``piece`` completes, white space after them included. A pause completes what there is."""
+        if isinstance(piece, Pause):
+            return self.flush()
         self._rest += piece
         sentences: list[str] = []
         while (length := self._sentence_length()) is not None:
