@@ -11,6 +11,7 @@ import pytest
 from roomkit_sim.channels.agent import Agent
 from roomkit_sim.channels.websocket import WebSocketChannel
 from roomkit_sim.errors import ProviderError
+from roomkit_sim.memory.mock import MockMemoryProvider
 from roomkit_sim.models.delivery import InboundMessage
 from roomkit_sim.models.enums import Access, EventStatus, EventType, HookExecution, HookTrigger
 from roomkit_sim.models.event import RoomEvent, TextContent
@@ -250,6 +251,15 @@ async def test_what_is_said_in_between_does_not_end_the_answer(spoken_call):
     assert (answer.content, answer.metadata) == (TextContent(body=f"{FIRST} {SECOND}"), {})
 
 
+async def test_a_streamed_reply_is_told_to_the_agents_memory(spoken_call):
+    memory = MockMemoryProvider()
+    call = await spoken_call([f"{FIRST} ", 1.0, SECOND])
+    call.agent.memory = memory
+    await call.ask()
+    await asyncio.sleep(5)
+    assert bodies(memory.ingested) == [f"{FIRST} {SECOND}"]
+
+
 # Endings before the end
 
 
@@ -440,6 +450,17 @@ async def test_every_sentence_is_shown_to_the_hooks_before_it_is_spoken(spoken_c
     await call.ask()
     await asyncio.sleep(5)
     assert said(call) == [FIRST.upper(), SECOND.upper()]
+
+
+async def test_a_reply_that_is_too_deep_in_a_chain_is_not_spoken(spoken_call):
+    call = await spoken_call([f"{FIRST} ", 1.0, SECOND])
+    await attach(call, Agent("other", provider=Writer(["And I, too. ", 1.0, "With pleasure."])))
+    await call.ask()
+    await asyncio.sleep(60)
+    blocked = [event for event in await replies(call) if event.status is EventStatus.BLOCKED]
+    spoken = [event for event in await replies(call) if event.status is EventStatus.DELIVERED]
+    assert {event.blocked_by for event in blocked} == {"event_chain_depth_limit"}
+    assert len(said(call)) == 2 * len(spoken)
 
 
 @pytest.mark.parametrize("why", ["the channel does not stream", "nobody is on the line", "the model does not stream"])
