@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from google import genai  # noqa: F401 - loaded before time is simulated
+from pydantic import SecretStr
 
 from roomkit_sim.channels.agent import Agent
 from roomkit_sim.channels.websocket import WebSocketChannel
@@ -19,6 +21,9 @@ from roomkit_sim.models.hook import HookResult
 from roomkit_sim.orchestration.pipeline import ConversationPipeline, PipelineStage
 from roomkit_sim.orchestration.state import get_conversation_state
 from roomkit_sim.providers.ai.base import AIContext, AIProvider, AIResponse, AIToolCall
+from roomkit_sim.providers.gemini.ai import GeminiAIProvider
+from roomkit_sim.providers.gemini.ai_config import GeminiConfig
+from roomkit_sim.sim.servers.http_models import HttpModelServer, ModelAnswer
 from roomkit_sim.voice.tts.mock import MockTTSProvider
 
 pytestmark = pytest.mark.sim
@@ -378,6 +383,31 @@ async def test_an_endless_tool_loop_is_reported(spoken_call):
     await asyncio.sleep(10)
     assert [error["message"] for error in call.errors] == ["stopped after 2 rounds of tool calls without an answer"]
     assert bodies(await replies(call)) == ["Still looking. Still looking. Still looking."]
+
+
+async def gemini(world: Any, *answers: ModelAnswer) -> tuple[GeminiAIProvider, HttpModelServer]:
+    left = list(answers)
+    server = HttpModelServer(lambda request: left.pop(0))
+    world.network.add_host("generativelanguage.googleapis.com")
+    await server.serve("generativelanguage.googleapis.com", 443)
+    return GeminiAIProvider(GeminiConfig(api_key=SecretStr("simulated"), model="gemini-3-pro")), server
+
+
+async def test_geminis_answer_is_spoken_while_it_comes_and_its_connection_is_closed_by_a_barge_in(voice_call, world):
+    slow = ModelAnswer((f"{FIRST} ", "Bonds ", "are ", "never ", "written."), between_ms=1000)
+    provider, server = await gemini(world, slow, ModelAnswer(("Yes?",)))
+    call = await voice_call(model=provider)
+    await call.ask()
+    await asyncio.sleep(1.2)
+    assert (said(call), server.open_connections) == ([FIRST], 1)
+    await call.speak(400)
+    assert (server.open_connections, len(server.requests)) == (0, 1)
+    await call.be_silent(600)
+    await call.answer_played()
+    await call.kit.close()
+    await server.close()
+    first, second = await replies(call)
+    assert (first.metadata["incomplete"], second.content.body) == ("interrupted", "Yes?")
 
 
 # Rules
