@@ -52,6 +52,7 @@ from roomkit_sim import (
 )
 from roomkit_sim.channels.agent import _NullAIProvider
 from roomkit_sim.core.event_router import EventRouter
+from roomkit_sim.core.room_context import current_room_id
 from roomkit_sim.errors import ProviderError
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.enums import ChannelCategory, ChannelType
@@ -478,6 +479,8 @@ async def test_an_agent_is_given_the_handoff_tool_once() -> None:
     with pytest.raises(RuntimeError, match="already called"):
         setup_handoff(agents[0], handler)
     assert agents[0].tool_handler is not None
+    # A test before this one may have left a conversation in the context that tests share.
+    current_room_id.set(None)
     answer = await agents[0].tool_handler("handoff_conversation", {"target": "advisor"})  # type: ignore[call-arg,misc,arg-type]
     assert "error" in json.loads(answer), "outside a conversation no room is known"
 
