@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from roomkit_sim.errors import RoomkitSimError
+from roomkit_sim.sim.report.folder import ArtifactPolicy
 
 __all__ = ["app"]
 
@@ -26,17 +27,13 @@ def run(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
     seeds: Annotated[str, typer.Option(help="7, 10x, 1,5,9 or 0-99.")] = "0",
     output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
-    artifacts: Annotated[str, typer.Option(help="Calls that keep audio and page: retain-on-failure, on, off.")] = (
-        "retain-on-failure"
-    ),
+    artifacts: Annotated[ArtifactPolicy, typer.Option(help="Calls that keep audio and page.")] = "retain-on-failure",
 ) -> None:
     """Play scenarios and write a report. Exit code 0: all passed; 1: some failed; 2: a scenario is wrong."""
     from roomkit_sim.sim.runner.batch import play_files
 
-    if artifacts not in ("retain-on-failure", "on", "off"):
-        raise typer.BadParameter("choose retain-on-failure, on or off", param_hint="--artifacts")
     try:
-        passed = play_files(paths, seeds, output, artifacts, typer.echo)  # type: ignore[arg-type]
+        passed = play_files(paths, seeds, output, artifacts, typer.echo)
     except RoomkitSimError as error:
         _stop(error)
     raise typer.Exit(0 if passed else FAILED)

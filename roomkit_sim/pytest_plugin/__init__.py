@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("roomkit_sim.testing")
 
 SCENARIO_SUFFIX = ".scenario.yaml"
-WORKER_STAGING = "roomkit_sim_staging"
 _session: pytest.StashKey[SimulationSession] = pytest.StashKey()
 
 
@@ -89,7 +88,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where the run collects its calls."""
-    from roomkit_sim.pytest_plugin.places import staging_of
+    from roomkit_sim.pytest_plugin.places import WORKER_STAGING, staging_of
 
     node.workerinput[WORKER_STAGING] = str(staging_of(node.config))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 import pytest
 
-__all__ = ["output_of", "shown", "staging_of", "why_not_replaceable"]
+from roomkit_sim.sim.report import folder
+
+__all__ = ["WORKER_STAGING", "output_of", "shown", "staging_of", "why_not_replaceable"]
 
 DEFAULT_OUTPUT = "reports/latest"
+
+WORKER_STAGING = "roomkit_sim_staging"
+"""The key of an xdist worker's input that names where the run collects its calls."""
+
 _staging: pytest.StashKey[Path] = pytest.StashKey()
 
 
@@ -23,25 +27,16 @@ def output_of(config: pytest.Config) -> Path:
 def staging_of(config: pytest.Config) -> Path:
     """Where the calls of this run are collected, by all of its processes."""
     if _staging not in config.stash:
-        given = getattr(config, "workerinput", {}).get("roomkit_sim_staging")
-        output = output_of(config)
-        # A process id alone would not do: containers give the same one again, with what a crashed run has left.
-        own = output.parent / f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
-        config.stash[_staging] = own if given is None else Path(given)
+        given = getattr(config, "workerinput", {}).get(WORKER_STAGING)
+        config.stash[_staging] = folder.staging_folder(output_of(config)) if given is None else Path(given)
     return config.stash[_staging]
 
 
 def why_not_replaceable(config: pytest.Config) -> str | None:
-    """Why the folder that the user named cannot become the report; nothing if it can.
-
-    A report replaces its folder as a whole, so it must be a report, or empty, or not there.
-    """
+    """Why the folder that the user named cannot become the report; nothing if it can."""
     output = output_of(config)
-    if output.is_dir() and any(output.iterdir()) and not (output / "run.json").is_file():
-        return f"--sim-output={output}: the folder holds something else than a report; it would be deleted"
-    if output.exists() and not output.is_dir():
-        return f"--sim-output={output}: there is a file of this name"
-    return None
+    why = folder.why_not_replaceable(output)
+    return None if why is None else f"--sim-output={output}: {why}"
 
 
 def shown(path: Path, config: pytest.Config) -> str:

@@ -13,7 +13,8 @@ from roomkit_sim.errors import ReportError, RoomkitSimError
 from roomkit_sim.pytest_plugin.places import output_of, shown, staging_of
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.report.failure_text import failure_text
-from roomkit_sim.sim.report.staging import ArtifactPolicy, Staging
+from roomkit_sim.sim.report.folder import ArtifactPolicy
+from roomkit_sim.sim.report.staging import Staging
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.totals import Totals
 from roomkit_sim.sim.report.write import write_report

@@ -8,6 +8,7 @@ from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.speech import VoiceSpan, agent_speech, utterances
+from roomkit_sim.sim.trace.text_turns import is_complete_text_turn
 
 __all__ = ["check_application", "check_caller", "check_hearing", "check_prompts", "check_voices", "check_yielding"]
 
@@ -104,20 +105,12 @@ def check_prompts(subject: Subject) -> Iterator[Finding]:
         conn = event.data.get("conn")
         if event.name in ("server.audio_started", "server.tool_call", "server.turn_committed", "server.interrupted"):
             asked.pop(conn, None)
-        elif _asks_to_speak(event):
+        elif is_complete_text_turn(event):
             if conn in asked:
                 gap_ms = (event.t_ns - asked[conn].t_ns) / 1e6
                 message = f"connection {conn} was asked to speak again {gap_ms:.0f} ms after, before it had spoken"
                 yield _at(subject, event, "INV009", message)
             asked[conn] = event
-
-
-def _asks_to_speak(event: TraceEvent) -> bool:
-    message = event.data.get("json")
-    content = message.get("client_content", message.get("clientContent")) if isinstance(message, dict) else None
-    if event.name != "wire.sent" or not isinstance(content, dict):
-        return False
-    return content.get("turnComplete", content.get("turn_complete", True)) is not False
 
 
 def check_voices(subject: Subject) -> Iterator[Finding]:

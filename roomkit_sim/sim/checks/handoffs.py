@@ -8,9 +8,9 @@ from itertools import zip_longest
 from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.metrics.latencies import latencies_of
-from roomkit_sim.sim.scenario.consistency import HUMAN
 from roomkit_sim.sim.scenario.expect import HandoffExpectation
 from roomkit_sim.sim.trace.handoffs import Handoff, handoffs
+from roomkit_sim.sim.trace.route import HUMAN
 
 __all__ = ["check_budgets", "check_completion", "check_handoffs"]
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.metrics.caller_audio import Stretch, account, hang_up_ns
-from roomkit_sim.sim.scenario.consistency import HUMAN
 from roomkit_sim.sim.trace.connections import connections
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.handoffs import Handoff, handoffs
 from roomkit_sim.sim.trace.record import CallRecord
+from roomkit_sim.sim.trace.route import HUMAN
 from roomkit_sim.sim.trace.speech import agent_speech
 
 __all__ = [
@@ -152,10 +153,10 @@ def _disagreement(record: CallRecord, state: TraceEvent, until_ns: int) -> tuple
     agent, views = state.data.get("agent"), connections(record.events)
     changes = {moment for view in views for moment in (view.ready_ns, view.closed_ns) if moment is not None}
     changes |= {spell.t_ns for view in views for spell in view.personas}
-    start_ns = state.t_ns + REST_NS
+    start_ns, human_ns = state.t_ns + REST_NS, _human_takeover_ns(record)
     nobody_since: int | None = None
     for at_ns in sorted({start_ns, until_ns - 1, *changes}):
-        if not start_ns <= at_ns < until_ns or agent == HUMAN or _human_took_over(record, at_ns):
+        if not start_ns <= at_ns < until_ns or agent == HUMAN or at_ns >= human_ns:
             continue
         running = [spell.agent for view in views if view.open_at(at_ns) and (spell := view.persona_at(at_ns))]
         if any(other != agent for other in running) and not _is_switching(record, at_ns):
@@ -180,8 +181,9 @@ def _is_switching(record: CallRecord, at_ns: int) -> bool:
     return bool(steps) and steps[-1] in ("started", "retry")
 
 
-def _human_took_over(record: CallRecord, at_ns: int) -> bool:
-    return any(handoff.accepted and handoff.to_agent == HUMAN and handoff.t_ns <= at_ns for handoff in handoffs(record))
+def _human_takeover_ns(record: CallRecord) -> float:
+    taken = (handoff.t_ns for handoff in handoffs(record) if handoff.accepted and handoff.to_agent == HUMAN)
+    return min(taken, default=math.inf)
 
 
 def check_caller_audio(subject: Subject) -> Iterator[Finding]:

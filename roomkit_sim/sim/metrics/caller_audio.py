@@ -8,6 +8,7 @@ from roomkit_sim.sim.audio.alignment import AlignedSpan, coverage
 from roomkit_sim.sim.trace.connections import connections
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.record import CallRecord
+from roomkit_sim.sim.trace.route import HUMAN
 
 __all__ = ["HEAD_MS", "LEAST_MS", "TAIL_MS", "CallerAudio", "Stretch", "account", "hang_up_ns"]
 
@@ -132,7 +133,7 @@ def _end_of_service(record: CallRecord) -> int:
         if event.name == "runtime.reconfigure":
             begun = event.data.get("step") in ("started", "retry")
             switching = (switching or event.t_ns) if begun else None
-        elif event.name == "runtime.handoff_decided" and event.data.get("accepted") and event.data.get("to") == "human":
+        elif event.name == "runtime.handoff_decided" and event.data.get("accepted") and event.data.get("to") == HUMAN:
             return event.t_ns
     views = [view for view in connections(record.events) if view.ready_ns is not None]
     if not any(view.open_at(end - 1) for view in views):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.metrics.caller_audio import account
 from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
@@ -115,7 +116,7 @@ def rows_of(checked: CheckedCall) -> Rows:
     return Rows(
         call,
         [{**identity, "slug": record.slug, **_handoff(metrics)} for metrics in handoffs],
-        [{**identity, **{key: finding.as_dict()[key] for key in FINDING_COLUMNS[7:]}} for finding in checked.findings],
+        [{**identity, **_finding(finding)} for finding in checked.findings],
     )
 
 
@@ -151,6 +152,11 @@ def unplayed(plan: Plan, error: Exception) -> Rows:
 
 def _notes(notes: Json) -> str:
     return "; ".join(str(note) for note in notes) if isinstance(notes, list) else ""
+
+
+def _finding(finding: Finding) -> Row:
+    said = finding.as_dict()
+    return {key: said[key] for key in FINDING_COLUMNS[len(_IDENTITY) :]}
 
 
 def _handoff(metrics: HandoffMetrics) -> Row:

@@ -6,24 +6,20 @@ Every process of a run writes files of its own, so nothing needs a lock; a run t
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from roomkit_sim.errors import ReportError
 from roomkit_sim.sim.audio.files import write_wav
 from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.report.folder import ArtifactPolicy, why_not_replaceable
 from roomkit_sim.sim.report.rows import Rows, rows_of, unplayed
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.files import to_line, write_text, write_trace
 
-__all__ = ["ArtifactPolicy", "Collected", "Staging", "staging_folder"]
-
-ArtifactPolicy = Literal["retain-on-failure", "on", "off"]
+__all__ = ["Collected", "Staging"]
 
 _ROWS, _EVENTS, CALLS = "rows", "events", "calls"
 
@@ -39,15 +35,6 @@ class Collected:
         self.calls = [row.call for row in rows]
         self.handoffs = [handoff for row in rows for handoff in row.handoffs]
         self.findings = [finding for row in rows for finding in row.findings]
-
-
-def staging_folder(output: Path) -> Path:
-    """A folder of this run's own beside the report, so that a rename puts it in place.
-
-    The process id alone would not do: containers give the same one again, with what a crashed run has left.
-    """
-    output = output.absolute()
-    return output.parent / f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
 
 
 class Staging:
@@ -126,7 +113,10 @@ class Staging:
         Raises:
             ReportError: ``output`` is something else than a report, or cannot be replaced; what was there stays.
         """
-        _refuse_foreign(output)
+        if why_not_replaceable(output) is not None:
+            raise ReportError(
+                f"{output} is no report of an earlier run and is not replaced: choose another --sim-output"
+            )
         for name in (_ROWS, _EVENTS):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         old = self.folder.with_suffix(".old")
@@ -164,11 +154,3 @@ def _lists(rows: Rows) -> Mapping[str, Json]:
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _refuse_foreign(output: Path) -> None:
-    """Replacing a folder deletes what is in it, so it must be a report, or empty."""
-    if not output.exists():
-        return
-    if not output.is_dir() or (any(output.iterdir()) and not (output / "run.json").is_file()):
-        raise ReportError(f"{output} is no report of an earlier run and is not replaced: choose another --sim-output")

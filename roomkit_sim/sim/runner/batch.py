@@ -10,7 +10,8 @@ from pathlib import Path
 from roomkit_sim.errors import RoomkitSimError, ScenarioError
 from roomkit_sim.sim.caller.speech import commit_speech
 from roomkit_sim.sim.report.failure_text import failure_text
-from roomkit_sim.sim.report.staging import ArtifactPolicy, Staging, staging_folder
+from roomkit_sim.sim.report.folder import ArtifactPolicy, staging_folder
+from roomkit_sim.sim.report.staging import Staging
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.simulate import run_plan

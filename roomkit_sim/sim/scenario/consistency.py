@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from roomkit_sim.sim.scenario.caller import HangUp, Say, Wait
-from roomkit_sim.sim.scenario.expect import HUMAN
 from roomkit_sim.sim.scenario.model import Call, Scenario
 from roomkit_sim.sim.scenario.strict import nearest
+from roomkit_sim.sim.trace.route import HUMAN
 
-__all__ = ["HUMAN", "Problem", "problems"]
+__all__ = ["Problem", "problems"]
 
 Location = tuple[str | int, ...]
 

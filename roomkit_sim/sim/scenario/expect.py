@@ -7,11 +7,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from roomkit_sim.sim.scenario.strict import Strict
+from roomkit_sim.sim.trace.route import HUMAN
 
-__all__ = ["HUMAN", "Budget", "Expectation", "HandoffExpectation"]
-
-HUMAN = "human"
-"""The target of a handoff to a person."""
+__all__ = ["Budget", "Expectation", "HandoffExpectation"]
 
 
 class Budget(Strict):

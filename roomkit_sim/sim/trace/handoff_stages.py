@@ -18,6 +18,7 @@ from roomkit_sim.sim.trace.speech import (
     utterances,
     voices_of_agent,
 )
+from roomkit_sim.sim.trace.text_turns import is_complete_text_turn
 
 __all__ = ["STAGES", "Call", "Stages", "Window", "stages_of"]
 
@@ -162,17 +163,9 @@ def _context_restored(after: list[TraceEvent], conn: int, ready_ns: int | None) 
     if resumed is not None:
         return None if ready_ns is None else max(resumed, ready_ns)
     for event in after:
-        if event.name == "wire.sent" and event.data.get("conn") == conn and _seeds_history(event):
+        if event.data.get("conn") == conn and is_complete_text_turn(event) is False:
             return event.t_ns
     return None
-
-
-def _seeds_history(event: TraceEvent) -> bool:
-    message = event.data.get("json")
-    content = message.get("client_content", message.get("clientContent")) if isinstance(message, dict) else None
-    if not isinstance(content, dict):
-        return False
-    return content.get("turnComplete", content.get("turn_complete")) is False
 
 
 def _ear_stages(record: CallRecord, window: Window, found: dict[str, int | None]) -> dict[str, int | None]:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from roomkit_sim.sim.trace.events import TraceEvent
 
-__all__ = ["PathStep", "phases", "route"]
+__all__ = ["HUMAN", "PathStep", "phases", "route"]
+
+HUMAN = "human"
+"""The target of a handoff to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ def _agent(event: TraceEvent) -> object:
         return event.data.get("agent")
     accepted = event.name == "runtime.handoff_decided" and event.data.get("accepted") is True
     # A person has no session and no agent id in the state: only the decision names them.
-    return "human" if accepted and event.data.get("to") == "human" else None
+    return HUMAN if accepted and event.data.get("to") == HUMAN else None
 
 
 def _path(named: Iterable[tuple[TraceEvent, object]]) -> tuple[PathStep, ...]:
