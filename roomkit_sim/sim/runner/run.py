@@ -152,7 +152,7 @@ class _Stage:
             return
         match fault.do:
             case "go_away":
-                is_open[-1].go_away(fault.time_left_ms)
+                is_open[-1].announce_end(fault.time_left_ms)
             case "cut":
                 self.world.network.cut(is_open[-1].conn)
 

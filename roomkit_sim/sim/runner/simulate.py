@@ -187,7 +187,7 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
     line, rate_hz = call.line, call.line.rate_hz
     caller, agent, events = line.caller_track(), line.agent_track(), call.recorder.events
     arrived = [
-        (session.conn, pcm16(session.ear.received)) for session in played.sessions[call.id] if session.ear is not None
+        (session.conn, pcm16(audio)) for session in played.sessions[call.id] if (audio := session.received) is not None
     ]
     found = [
         *voice_conflicts(call.id, call.voices.conflicts),

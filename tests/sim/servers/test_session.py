@@ -248,7 +248,7 @@ def test_going_away_is_announced_and_then_done(make_stage: MakeStage) -> None:
     async def main() -> tuple[float, Client, Any]:
         client = await stage.open()
         start = stage.now_ms
-        stage.session.go_away(2500)
+        stage.session.announce_end(2500)
         return start, client, await client.closed()
 
     start, client, closed = stage.run(main)
@@ -263,7 +263,7 @@ def test_a_session_that_was_left_in_time_is_not_closed_again(make_stage: MakeSta
 
     async def main() -> Any:
         client = await stage.open()
-        stage.session.go_away(2500)
+        stage.session.announce_end(2500)
         await client.until("goAway")
         await client.socket.close()
         await asyncio.sleep(10)

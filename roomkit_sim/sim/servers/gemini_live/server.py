@@ -5,29 +5,27 @@ from __future__ import annotations
 import http
 import ssl as tls
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.sim.audio.recognition import UtteranceRecogniser
 from roomkit_sim.sim.scenario.mind import Latency, Persona
+from roomkit_sim.sim.servers.contract import SinkFor
 from roomkit_sim.sim.servers.gemini_live.conversation import ResumptionStore
 from roomkit_sim.sim.servers.gemini_live.session import Session
 from roomkit_sim.sim.servers.mind import Mind
-from roomkit_sim.sim.trace.recorder import TraceSink
+from roomkit_sim.sim.servers.switchboard import Switchboard
 from roomkit_sim.sim.world.seeds import SeedTree
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-__all__ = ["HOST", "GeminiLiveServer", "SinkFor"]
+__all__ = ["HOST", "GeminiLiveServer"]
 
 HOST = "generativelanguage.googleapis.com"
 """Where the SDK looks for the service."""
 
 SERVICE = "GenerativeService.BidiGenerateContent"
-
-SinkFor: TypeAlias = Callable[[tuple[str, int]], tuple[int, TraceSink]]
-"""From a client's address to the number of its connection and the trace of its call."""
 
 
 class GeminiLiveServer:
@@ -43,7 +41,10 @@ class GeminiLiveServer:
         latency: How long it takes.
         seeds: For ids.
         sink_for: Where the events of a connection go.
+        switches: Its misbehaviours; none by default.
     """
+
+    host = HOST
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class GeminiLiveServer:
         latency: Latency,
         seeds: SeedTree,
         sink_for: SinkFor,
+        switches: Switchboard | None = None,
     ) -> None:
         self.mind = Mind(mind, agent_of)
         self.recogniser = recogniser
@@ -62,6 +64,7 @@ class GeminiLiveServer:
         self.latency = latency
         self.handles = ResumptionStore()
         self.sessions: list[Session] = []
+        self.switches = switches or Switchboard()
         self._sink_for = sink_for
         self._ids = seeds.stream("gemini-live", "call-ids")
 

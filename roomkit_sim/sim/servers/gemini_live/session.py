@@ -136,11 +136,16 @@ class Session:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def go_away(self, time_left_ms: int) -> None:
+    def announce_end(self, time_left_ms: int) -> None:
         """Announce that the connection will be closed, and close it when the time is up."""
         self.emit("go_away", time_left_ms=time_left_ms)
         self._in_background(lambda: self.send(frames.go_away(time_left_ms)))
         self._later(time_left_ms, lambda: self._in_background(lambda: self._socket.close(GOING_AWAY, "going away")))
+
+    @property
+    def received(self) -> bytes | None:
+        """All audio that arrived, PCM16 mono at 16 kHz; nothing before the setup."""
+        return None if self.ear is None else bytes(self.ear.received)
 
     @property
     def is_open(self) -> bool:

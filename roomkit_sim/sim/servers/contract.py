@@ -1,0 +1,60 @@
+"""What every protocol server offers to the run that it is part of."""
+
+from __future__ import annotations
+
+import ssl as tls
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from roomkit_sim.sim.servers.switchboard import Switchboard
+from roomkit_sim.sim.trace.recorder import TraceSink
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import Server
+
+__all__ = ["ProtocolServer", "ServerSession", "SinkFor"]
+
+SinkFor: TypeAlias = Callable[[tuple[str, int]], tuple[int, TraceSink]]
+"""From a client's address to the number of its connection and the trace of its call."""
+
+
+class ServerSession(Protocol):
+    """One connection, as the server sees it."""
+
+    @property
+    def conn(self) -> int:
+        """The connection's number."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection still stands."""
+        ...
+
+    @property
+    def received(self) -> bytes | None:
+        """All audio that arrived, PCM16 mono at 16 kHz; nothing where the session never came to listen."""
+        ...
+
+    def announce_end(self, time_left_ms: int) -> None:
+        """Tell the client, where the protocol can, that the connection will be closed, and close it then."""
+
+
+class ProtocolServer(Protocol):
+    """A fake service."""
+
+    switches: Switchboard
+
+    @property
+    def host(self) -> str:
+        """The name at which the SDK looks for the service."""
+        ...
+
+    @property
+    def sessions(self) -> Sequence[ServerSession]:
+        """All connections so far, in order."""
+        ...
+
+    async def serve(self, host: str, port: int, ssl: tls.SSLContext | None = None) -> Server:
+        """Listen, in the simulated network or on a real socket, whichever the running loop has."""
+        ...
