@@ -10,6 +10,7 @@ from roomkit_sim.pytest_plugin.places import shown
 from roomkit_sim.pytest_plugin.session import SimulationFailed, SimulationSession
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.simulate import Playable, Run, make_plan
+from roomkit_sim.sim.scenario.model import Provider
 from roomkit_sim.sim.scenario.plan import Plan
 
 __all__ = ["Simulate"]
@@ -33,6 +34,7 @@ class Simulate:
         scenario: Playable,
         *,
         seed: int = 0,
+        provider: Provider | None = None,
         app: Answer | None = None,
         check: bool = True,
     ) -> Run:
@@ -41,6 +43,7 @@ class Simulate:
         Args:
             scenario: A scenario file, a scenario as plain values, a model, or a plan.
             seed: From which all randomness is drawn.
+            provider: One of those that the scenario has an application for (any with ``app``); its first when absent.
             app: The application, instead of the one that the scenario names.
             check: Whether what is found in a call fails the test. Without it, look at ``run.findings``; the call does
                 not go into the report, whose verdict would be another than the test's.
@@ -51,7 +54,7 @@ class Simulate:
         """
         __tracebackhide__ = True
         self._count += 1
-        plan = self._plan(scenario, seed, app)
+        plan = self._plan(scenario, seed, provider, app)
         run = self._session.played(plan, app)
         if not check:
             return run
@@ -60,8 +63,8 @@ class Simulate:
             raise SimulationFailed("\n\n" + "\n\n".join(texts))
         return run
 
-    def _plan(self, scenario: Playable, seed: int, app: Answer | None) -> Plan:
-        plan = make_plan(scenario, seed=seed, app=app, base_dir=self._node.path.parent)
+    def _plan(self, scenario: Playable, seed: int, provider: Provider | None, app: Answer | None) -> Plan:
+        plan = make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=self._node.path.parent)
         again = f"-{self._count}" if self._count > 1 else ""
         rerun = f'pytest "{self._node.nodeid}"'
         if plan.lines:

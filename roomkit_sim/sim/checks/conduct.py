@@ -8,7 +8,7 @@ from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.speech import VoiceSpan, agent_speech, utterances
-from roomkit_sim.sim.trace.text_turns import is_complete_text_turn
+from roomkit_sim.sim.trace.text_turns import text_turns
 
 __all__ = ["check_application", "check_caller", "check_hearing", "check_prompts", "check_voices", "check_yielding"]
 
@@ -101,11 +101,12 @@ def _runs(spans: Sequence[VoiceSpan]) -> list[tuple[int, int]]:
 def check_prompts(subject: Subject) -> Iterator[Finding]:
     """A model that is asked to speak speaks before it is asked again: nobody greets twice."""
     asked: dict[object, TraceEvent] = {}
+    questions = {turn.event.seq for turn in text_turns(subject.record.events) if turn.complete}
     for event in subject.record.events:
         conn = event.data.get("conn")
         if event.name in ("server.audio_started", "server.tool_call", "server.turn_committed", "server.interrupted"):
             asked.pop(conn, None)
-        elif is_complete_text_turn(event):
+        elif event.seq in questions:
             if conn in asked:
                 gap_ms = (event.t_ns - asked[conn].t_ns) / 1e6
                 message = f"connection {conn} was asked to speak again {gap_ms:.0f} ms after, before it had spoken"

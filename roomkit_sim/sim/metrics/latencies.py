@@ -1,4 +1,4 @@
-"""The latencies of a handoff, metric set v1.
+"""The latencies of a handoff, metric set v2.
 
 The definitions stand in docs/latencies.md. A change of any of them is a new :data:`METRIC_VERSION`.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 __all__ = ["ADDITIVE", "METRIC_VERSION", "Latencies", "latencies_of"]
 
-METRIC_VERSION = "1"
+METRIC_VERSION = "2"
 
 _DIFFERENCES: Mapping[str, tuple[str, str]] = {
     # latency: (from, to)
@@ -19,7 +19,7 @@ _DIFFERENCES: Mapping[str, tuple[str, str]] = {
     "legality_ms": ("H2", "H3"),
     "commit_ms": ("H3", "H4"),
     "teardown_ms": ("H4", "H6"),
-    "reconnect_ms": ("H6", "H8"),
+    "reconnect_ms": ("H6", "H8"),  # of an overlapped handoff, or one in the session: from H4
     "rehydrate_ms": ("H8", "H9"),
     "first_voice_ms": ("H9", "H11"),
 }
@@ -38,7 +38,7 @@ class Latencies:
         decide_ms: Until the handoff call is on the wire.
         legality_ms: Until the runtime has decided.
         commit_ms: Until the state is stored.
-        teardown_ms: Until the old connection is closed.
+        teardown_ms: Until the old connection is closed, where the new session waits for that.
         reconnect_ms: Until the new setup is acknowledged.
         rehydrate_ms: Until the context is there.
         first_voice_ms: Until the new agent is heard.
@@ -75,6 +75,8 @@ def latencies_of(stages: Mapping[str, int]) -> Latencies:
         stages: ``"H0"`` .. ``"H11"`` to nanoseconds; what did not happen is not in it.
     """
     values = {name: _difference(stages, *ends) for name, ends in _DIFFERENCES.items()}
+    if not _closes_first(stages):
+        values |= {"teardown_ms": None, "reconnect_ms": _difference(stages, "H4", "H8")}
     split = _difference(stages, "H4", "H8")
     return Latencies(
         **values,
@@ -82,6 +84,14 @@ def latencies_of(stages: Mapping[str, int]) -> Latencies:
         split_brain_ms=None if split is None else abs(split),
         unattributed_ms=_unattributed(values),
     )
+
+
+def _closes_first(stages: Mapping[str, int]) -> bool:
+    """Whether the old connection was closed before the new session was there, so that closing it took the caller time.
+
+    It is not when the new connection is made before the old one is broken, nor when the old one is kept.
+    """
+    return "H6" in stages and ("H8" not in stages or stages["H6"] <= stages["H8"])
 
 
 def _difference(stages: Mapping[str, int], start: str, end: str) -> float | None:

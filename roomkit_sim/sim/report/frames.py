@@ -61,7 +61,7 @@ def _read(path: Path, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise ReportError(f"{file}: not a table of a report: {error}") from error
     if tuple(frame.columns) != columns:
-        raise ReportError(f"{file}: its columns are not those of metric set v1; it was written by another version")
+        raise ReportError(f"{file}: its columns are not those of metric set v2; it was written by another version")
     return frame
 
 

@@ -126,7 +126,7 @@ def unplayed(plan: Plan, error: Exception) -> Rows:
     identity: Row = {
         "run": plan.id,
         "scenario": scenario.scenario,
-        "provider": scenario.provider,
+        "provider": plan.provider,
         "clock": "virtual",
         "seed": plan.seed,
         "condition": "",

@@ -17,7 +17,7 @@ __all__ = ["HandoffStages", "arm"]
 class HandoffStages:
     """Follows the events of one call and tells when a stage of a handoff is reached.
 
-    Stages are those of metric set v1, as far as a fault can be put there: H2 (call on the wire), H3 (decided), H4
+    Stages are those of metric set v2, as far as a fault can be put there: H2 (call on the wire), H3 (decided), H4
     (state committed), H6 (old socket closed), H7 (new socket open), H8 (setup acknowledged).
     """
 

@@ -15,8 +15,8 @@ from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec
 from roomkit_sim.sim.scenario.plan import Plan
-from roomkit_sim.sim.servers.gemini_live.server import HOST, GeminiLiveServer
-from roomkit_sim.sim.servers.gemini_live.session import Session
+from roomkit_sim.sim.servers.catalogue import server_class
+from roomkit_sim.sim.servers.contract import ProtocolServer, ServerSession
 from roomkit_sim.sim.trace.recorder import Recorder, TraceSink
 from roomkit_sim.sim.trace.wiretap import ObservedConnection, Wiretap
 from roomkit_sim.sim.world.link import Link, LinkPair
@@ -38,7 +38,7 @@ class PlayedRun:
     """
 
     calls: list[LiveCall]
-    sessions: dict[str, list[Session]]
+    sessions: dict[str, list[ServerSession]]
 
 
 class _WorldClock:
@@ -63,7 +63,7 @@ class _Stage:
         self.world = World(seed=plan.seed, links=link_pair(scenario.network), budget_ns=scenario.budget_ms * _MS)
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
-        self.server = GeminiLiveServer(
+        self.server: ProtocolServer = server_class(plan.provider)(
             mind=scenario.mind,
             agent_of=scenario.agent_of,
             recogniser=sound.recogniser,
@@ -97,8 +97,8 @@ class _Stage:
 
     async def main(self, answer: Answer, adapter: Adapter) -> None:
         """The run."""
-        self.world.network.add_host(HOST)
-        service = await self.server.serve(HOST, HTTPS)
+        self.world.network.add_host(self.server.host)
+        service = await self.server.serve(self.server.host, HTTPS)
         for fault in self.plan.scenario.faults:
             arm(fault, self.first.recorder, self._strike)
         clock = _WorldClock(self.world)
@@ -124,7 +124,7 @@ class _Stage:
         for call in self.calls.values():
             call.stop(kind, str(error))
 
-    def sessions_of(self, call: str) -> list[Session]:
+    def sessions_of(self, call: str) -> list[ServerSession]:
         """The provider's sessions of a call, in order."""
         return [session for session in self.server.sessions if self._conn_owner.get(session.conn) == call]
 

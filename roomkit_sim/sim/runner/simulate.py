@@ -23,8 +23,8 @@ from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.run import PlayedRun, play
 from roomkit_sim.sim.runner.sound import Sound, prepare_sound
 from roomkit_sim.sim.scenario.loader import ScenarioSource, load, parse
-from roomkit_sim.sim.scenario.model import Scenario
-from roomkit_sim.sim.scenario.plan import Plan, plans
+from roomkit_sim.sim.scenario.model import Provider, Scenario
+from roomkit_sim.sim.scenario.plan import Plan, plan
 from roomkit_sim.sim.scenario.strict import nearest
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.record import CallRecord
@@ -82,6 +82,7 @@ def simulate(
     scenario: Playable,
     *,
     seed: int = 0,
+    provider: Provider | None = None,
     app: Answer | None = None,
     base_dir: Path | None = None,
 ) -> Run:
@@ -90,6 +91,7 @@ def simulate(
     Args:
         scenario: A file with one scenario, a scenario as plain values, one of those that ``load`` gives, or a plan.
         seed: From which all randomness is drawn; a plan has its own.
+        provider: One of those that the scenario has an application for (any with ``app``); its first when absent.
         app: The application, instead of the one that the scenario names.
         base_dir: Where relative sound files start from; the scenario file's folder, or the current one.
 
@@ -98,13 +100,14 @@ def simulate(
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found. What it raises later is a finding.
     """
-    return run_plan(make_plan(scenario, seed=seed, app=app, base_dir=base_dir), app)
+    return run_plan(make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir), app)
 
 
 def make_plan(
     scenario: Playable,
     *,
     seed: int = 0,
+    provider: Provider | None = None,
     app: Answer | None = None,
     base_dir: Path | None = None,
 ) -> Plan:
@@ -118,12 +121,20 @@ def make_plan(
     if isinstance(scenario, str | Path):
         scenario = _only(load(scenario), Path(scenario))
     if isinstance(scenario, ScenarioSource):
-        return plans(scenario, (seed,), str(scenario.path))[0]
+        return plan(scenario, _provider(scenario.scenario, provider, app), seed, str(scenario.path))
     if isinstance(scenario, Mapping):
         named = {} if app is None else {"app": f"{app.__module__}:{getattr(app, '__name__', 'app')}"}
         scenario = parse({**named, **scenario})
-    name = f"{scenario.scenario}:1"
-    return Plan(scenario, seed, base_dir or Path.cwd(), name, f"simulate({scenario.scenario!r}, seed={seed})")
+    name, chosen = f"{scenario.scenario}:1", _provider(scenario, provider, app)
+    again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r})"
+    return Plan(scenario, chosen, seed, base_dir or Path.cwd(), name, again)
+
+
+def _provider(scenario: Scenario, asked: Provider | None, app: Answer | None) -> Provider:
+    known = list(scenario.apps)
+    if asked is not None and asked not in known and app is None:
+        raise ScenarioError(f"scenario {scenario.scenario!r} has no application for {asked!r}: {nearest(asked, known)}")
+    return asked or known[0]
 
 
 def _only(sources: list[ScenarioSource], path: Path) -> ScenarioSource:
@@ -147,7 +158,7 @@ def run_plan(plan: Plan, app: Answer | None = None) -> Run:
     _refuse_running_loop()
     _known_waivers(plan)
     sound = prepare_sound(plan)
-    answer = load_application(plan.scenario.app) if app is None else app
+    answer = load_application(plan.scenario.apps[plan.provider]) if app is None else app
     adapter: Adapter = RoomKitAdapter()
     played = play(plan, sound, answer, adapter)
     calls = tuple(
@@ -199,7 +210,7 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
         call=call.id,
         slug=f"{plan.slug}-{call.spec.name}" if several else plan.slug,
         scenario=plan.scenario.scenario,
-        provider=plan.scenario.provider,
+        provider=plan.provider,
         clock=VIRTUAL,
         seed=plan.seed,
         condition="",

@@ -13,7 +13,7 @@ __all__ = ["Budget", "Expectation", "HandoffExpectation"]
 
 
 class Budget(Strict):
-    """Upper limits on the latencies of one handoff, in milliseconds (metric set v1)."""
+    """Upper limits on the latencies of one handoff, in milliseconds (metric set v2)."""
 
     ear_ms: float | None = Field(default=None, gt=0)
     gap_ms: float | None = Field(default=None, gt=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -12,7 +13,11 @@ from roomkit_sim.sim.scenario.expect import Expectation
 from roomkit_sim.sim.scenario.mind import Latency, Persona
 from roomkit_sim.sim.scenario.strict import Strict
 
-__all__ = ["Call", "Fault", "LinkSpec", "NetworkSpec", "Scenario"]
+__all__ = ["Call", "Fault", "LinkSpec", "NetworkSpec", "Provider", "Scenario"]
+
+
+Provider = Literal["gemini-live"]
+"""A wire that is simulated."""
 
 
 def _check_name(value: str) -> str:
@@ -95,8 +100,8 @@ class Scenario(Strict):
     Args:
         scenario: Its name: letters, digits, dashes.
         description: What it shows, for people.
-        app: ``package.module:function``, the application under test.
-        provider: The wire that the application speaks.
+        app: ``package.module:function``, the application under test; or one for each provider, which are all played.
+        provider: The wire that the application speaks, where there is one application.
         calls: The calls.
         mind: Persona name to persona.
         latency: How long the scripted provider takes.
@@ -107,8 +112,8 @@ class Scenario(Strict):
 
     scenario: Name
     description: str = ""
-    app: str
-    provider: Literal["gemini-live"] = "gemini-live"
+    app: str | dict[Provider, str]
+    provider: Provider = "gemini-live"
     calls: tuple[Call, ...] = Field(min_length=1)
     mind: dict[str, Persona] = Field(default_factory=dict)
     latency: Latency = Latency()
@@ -132,10 +137,24 @@ class Scenario(Strict):
 
     @field_validator("app")
     @classmethod
-    def _names_a_function(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", value):
-            raise ValueError(f"{value!r} is not of the form 'package.module:function'")
+    def _names_functions(cls, value: str | dict[Provider, str]) -> str | dict[Provider, str]:
+        if not value:
+            raise ValueError("name an application for at least one provider")
+        for name in [value] if isinstance(value, str) else value.values():
+            if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+                raise ValueError(f"{name!r} is not of the form 'package.module:function'")
         return value
+
+    @model_validator(mode="after")
+    def _one_way_to_name_providers(self) -> Scenario:
+        if isinstance(self.app, dict) and "provider" in self.model_fields_set:
+            raise ValueError("'app' names the providers already: leave 'provider' out")
+        return self
+
+    @property
+    def apps(self) -> Mapping[Provider, str]:
+        """The application for each provider that the scenario is played with, in the order of the file."""
+        return self.app if isinstance(self.app, dict) else {self.provider: self.app}
 
     def agent_of(self, persona: str) -> str:
         """The id of the agent that ``persona`` plays."""

@@ -1,4 +1,4 @@
-"""One run of a scenario: a seed, a place, and the command that repeats it."""
+"""One run of a scenario: a provider, a seed, a place, and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource
-from roomkit_sim.sim.scenario.model import Scenario
+from roomkit_sim.sim.scenario.model import Provider, Scenario
 from roomkit_sim.sim.scenario.yaml_source import Location
 
-__all__ = ["Plan", "plans"]
+__all__ = ["Plan", "plan", "plans"]
 
 MAX_SLUG = 140
 
@@ -23,6 +23,7 @@ class Plan:
 
     Args:
         scenario: What is played.
+        provider: The wire that the application speaks.
         seed: From which all randomness of the run is drawn.
         base_dir: The folder that relative sound files start from, and beside which committed speech lies.
         source: ``path:line`` of the scenario, for people and editors.
@@ -32,6 +33,7 @@ class Plan:
     """
 
     scenario: Scenario
+    provider: Provider
     seed: int
     base_dir: Path
     source: str
@@ -42,13 +44,15 @@ class Plan:
     @property
     def id(self) -> str:
         """Name, provider and seed; the same id is the same bytes."""
-        return _id(self.scenario, self.seed)
+        return _id(self.scenario, self.provider, self.seed)
 
     @property
     def slug(self) -> str:
-        """A name for files and folders, unlike that of any other run: the place, the scenario's name and the seed."""
+        """A name for files and folders, unlike that of any other run: its place and its id."""
         place = self.place or self.source.rpartition(":")[0].removesuffix(SUFFIX)
-        whole = f"{place}/{self.scenario.scenario}/s{self.seed}"
+        # Where there is one provider, it tells nothing apart.
+        provider = f"{self.provider}/" if len(self.scenario.apps) > 1 else ""
+        whole = f"{place}/{self.scenario.scenario}/{provider}s{self.seed}"
         slug = re.sub(r"[^A-Za-z0-9-]+", "-", whole.replace("/", "--")).strip("-")
         if len(slug) <= MAX_SLUG and re.fullmatch(r"[A-Za-z0-9/-]+", whole) and "--" not in whole:
             return slug
@@ -70,27 +74,24 @@ class Plan:
         return locate
 
 
-def _id(scenario: Scenario, seed: int) -> str:
-    return f"{scenario.scenario}[{scenario.provider}-s{seed}]"
+def _id(scenario: Scenario, provider: Provider, seed: int) -> str:
+    return f"{scenario.scenario}[{provider}-s{seed}]"
 
 
-def plans(source: ScenarioSource, seeds: tuple[int, ...], shown_path: str) -> list[Plan]:
-    """One plan for each seed.
+def plan(source: ScenarioSource, provider: Provider, seed: int, shown_path: str) -> Plan:
+    """One run of a scenario from a file.
 
     Args:
         source: The scenario.
-        seeds: The seeds, in order.
+        provider: The wire that the application speaks.
+        seed: The seed.
         shown_path: The file as the user would type it.
     """
+    rerun = f'pytest "{shown_path}::{_id(source.scenario, provider, seed)}"'
     place = f"{shown_path}:{source.line}"
-    return [
-        Plan(
-            source.scenario,
-            seed,
-            source.path.parent,
-            place,
-            f'pytest "{shown_path}::{_id(source.scenario, seed)}"',
-            source.lines,
-        )
-        for seed in seeds
-    ]
+    return Plan(source.scenario, provider, seed, source.path.parent, place, rerun, source.lines)
+
+
+def plans(source: ScenarioSource, seeds: tuple[int, ...], shown_path: str) -> list[Plan]:
+    """One plan for each provider that the scenario has an application for, and for each seed; in this order."""
+    return [plan(source, provider, seed, shown_path) for provider in source.scenario.apps for seed in seeds]

@@ -46,8 +46,14 @@ class ConnectionView:
 
 
 def is_setup_complete(event: TraceEvent) -> bool:
-    """Whether the client received the acknowledgement of a setup with this event."""
-    return event.name == "wire.received" and "setupComplete" in str(event.data.get("frame")).split("+")
+    """Whether the client received the acknowledgement of a setup with this event.
+
+    Gemini Live acknowledges the only setup of a connection; OpenAI Realtime each configuration of the session.
+    """
+    if event.name != "wire.received":
+        return False
+    frame = str(event.data.get("frame"))
+    return frame == "session.updated" or "setupComplete" in frame.split("+")
 
 
 def connections(events: Iterable[TraceEvent]) -> tuple[ConnectionView, ...]:

@@ -1,10 +1,11 @@
 """Where in a trace each stage H0 .. H11 of a handoff is read.
 
-A stage that did not happen is left out; nothing is ever filled in. Definitions: metric set v1, docs/latencies.md.
+A stage that did not happen is left out; nothing is ever filled in. Definitions: metric set v2, docs/latencies.md.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from roomkit_sim.sim.trace.connections import is_setup_complete
@@ -18,7 +19,7 @@ from roomkit_sim.sim.trace.speech import (
     utterances,
     voices_of_agent,
 )
-from roomkit_sim.sim.trace.text_turns import is_complete_text_turn
+from roomkit_sim.sim.trace.text_turns import text_turns
 
 __all__ = ["STAGES", "Call", "Stages", "Window", "stages_of"]
 
@@ -138,12 +139,15 @@ def _wire_stages(after: list[TraceEvent], old_conn: int | None, new_conn: int | 
     found: dict[str, int | None] = {}
     if old_conn is not None:
         found["H6"] = _time(_first(after, "wire.close", conn=old_conn))
+    conn = old_conn if new_conn is None else new_conn
+    ready = [event for event in after if is_setup_complete(event) and event.data.get("conn") == conn]
+    found["H8"] = ready[0].t_ns if ready else None
     if new_conn is None:
+        # Configured anew on the connection that holds the conversation: the context was never away.
+        found["H9"] = found["H8"]
         found["H10"] = _first_voice_in_session(after, old_conn)
         return found
     found["H7"] = _time(_first(after, "wire.open", conn=new_conn))
-    ready = [event for event in after if is_setup_complete(event) and event.data.get("conn") == new_conn]
-    found["H8"] = ready[0].t_ns if ready else None
     found["H9"] = _context_restored(after, new_conn, found["H8"])
     found["H10"] = _time(_first(after, "server.audio_started", conn=new_conn))
     return found
@@ -162,10 +166,9 @@ def _context_restored(after: list[TraceEvent], conn: int, ready_ns: int | None) 
     resumed = _time(_first(after, "server.resumed", conn=conn))
     if resumed is not None:
         return None if ready_ns is None else max(resumed, ready_ns)
-    for event in after:
-        if event.data.get("conn") == conn and is_complete_text_turn(event) is False:
-            return event.t_ns
-    return None
+    turns = sorted((turn for turn in text_turns(after) if turn.conn == conn), key=lambda turn: turn.event.seq)
+    told = [turn.event.t_ns for turn in itertools.takewhile(lambda turn: not turn.complete, turns)]
+    return told[-1] if told else None
 
 
 def _ear_stages(record: CallRecord, window: Window, found: dict[str, int | None]) -> dict[str, int | None]:

@@ -1,4 +1,4 @@
-"""The handoffs of a call, each with its stages H0 .. H11 (metric set v1)."""
+"""The handoffs of a call, each with its stages H0 .. H11 (metric set v2)."""
 
 from __future__ import annotations
 

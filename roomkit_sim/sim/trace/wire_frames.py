@@ -23,11 +23,15 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 # An audio frame is told from its first bytes and its number of quotation marks: base64 has none, so a frame with the
 # strings of an audio frame and no others is one. Parsing 50 frames a second and a direction would cost more than the
 # call itself.
-_CLIENT_AUDIO = (b'{"realtime_input":{"audio":', b'{"realtimeInput":{"audio":')
-_SERVER_AUDIO = (b'{"serverContent":{"modelTurn":{',)
-_CLIENT_QUOTES = 12
-_SERVER_QUOTES = 16
+_GEMINI_INPUT = (b'{"realtime_input":{"audio":', b'{"realtimeInput":{"audio":')
+_GEMINI_INPUT_QUOTES = 12
+_GEMINI_OUTPUT = b'{"serverContent":{"modelTurn":{'
+_GEMINI_OUTPUT_QUOTES = 16
 _ROLE_QUOTES = 4
+_OPENAI_INPUT = b'{"type":"input_audio_buffer.append",'
+_OPENAI_INPUT_QUOTES = (8, 12)  # without and with an event_id
+_OPENAI_OUTPUT = b'{"type":"response.output_audio.delta",'
+_OPENAI_OUTPUT_QUOTES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +82,16 @@ def read_frame(payload: bytes, labels: HandleLabels) -> WireFrame:
 
 def _audio_name(payload: bytes) -> str | None:
     head = payload[:160].translate(None, b" \n\r\t")
-    if head.startswith(_CLIENT_AUDIO):
-        return "realtime_input.audio" if payload.count(b'"') == _CLIENT_QUOTES else None
-    if head.startswith(_SERVER_AUDIO) and (b'"inlineData"' in head or b'"inline_data"' in head):
+    if head.startswith(_GEMINI_INPUT):
+        return "realtime_input.audio" if payload.count(b'"') == _GEMINI_INPUT_QUOTES else None
+    if head.startswith(_GEMINI_OUTPUT) and (b'"inlineData"' in head or b'"inline_data"' in head):
         has_role = b'"role"' in head or b'"role"' in payload[-40:]
-        quotes = _SERVER_QUOTES + (_ROLE_QUOTES if has_role else 0)
+        quotes = _GEMINI_OUTPUT_QUOTES + (_ROLE_QUOTES if has_role else 0)
         return "serverContent.modelTurn" if payload.count(b'"') == quotes else None
+    if head.startswith(_OPENAI_INPUT):
+        return "input_audio_buffer.append" if payload.count(b'"') in _OPENAI_INPUT_QUOTES else None
+    if head.startswith(_OPENAI_OUTPUT):
+        return "response.output_audio.delta" if payload.count(b'"') == _OPENAI_OUTPUT_QUOTES else None
     return None
 
 

@@ -72,7 +72,7 @@ def test_stages_in_order_leave_exactly_nothing_over(gaps: list[int]) -> None:
         ("H3", {"legality_ms", "commit_ms"}),
         ("H4", {"commit_ms", "teardown_ms", "split_brain_ms"}),
         ("H5", set()),
-        ("H6", {"teardown_ms", "reconnect_ms"}),
+        ("H6", {"teardown_ms"}),
         ("H7", set()),
         ("H8", {"reconnect_ms", "rehydrate_ms", "split_brain_ms"}),
         ("H9", {"rehydrate_ms", "first_voice_ms"}),
@@ -85,7 +85,7 @@ def test_a_latency_whose_stage_is_missing_is_missing_and_never_zero(missing: str
     assert {name for name, value in found.items() if value is None} == lost
 
 
-@pytest.mark.parametrize("missing", sorted(USED - {"H0", "H11"}))
+@pytest.mark.parametrize("missing", sorted(USED - {"H0", "H6", "H11"}))
 def test_the_time_around_a_missing_stage_is_unattributed(missing: str) -> None:
     whole = latencies_of(WHOLE)
     found = latencies_of({name: at for name, at in WHOLE.items() if name != missing})
@@ -101,6 +101,17 @@ def test_no_latency_is_made_up(stages: dict[str, int]) -> None:
         assert found.ear_ms is found.unattributed_ms is None
     known = sum(value is not None for value in found.stages.values())
     assert known <= max(0, len(USED & stages.keys()) - 1)
+
+
+@pytest.mark.parametrize("old_closed", [None, "H9"])
+def test_closing_the_old_connection_costs_nothing_unless_the_new_one_waits_for_it(old_closed: str | None) -> None:
+    stages = {name: at for name, at in WHOLE.items() if name != "H6"}
+    if old_closed is not None:
+        stages["H6"] = stages[old_closed]
+    found = latencies_of(stages)
+    assert found.teardown_ms is None
+    assert found.reconnect_ms == (WHOLE["H8"] - WHOLE["H4"]) / 1e6
+    assert found.unattributed_ms == 0
 
 
 def test_nothing_is_known_of_no_stages() -> None:
@@ -132,4 +143,4 @@ def test_split_brain_has_no_sign(state: int, wire: int) -> None:
 
 
 def test_the_version_of_the_definitions_is_stated() -> None:
-    assert METRIC_VERSION == "1"
+    assert METRIC_VERSION == "2"

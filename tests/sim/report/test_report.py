@@ -65,7 +65,7 @@ def test_handoffs_table_has_the_decided_columns_and_the_measured_values(tmp_path
     metrics = passed.handoffs[0]
     assert float(row["ear_ms"]) == pytest.approx(metrics.latencies.ear_ms)
     assert int(row["h11_ns"]) == metrics.handoff.stages["H11"]
-    assert (row["accepted"], row["metric_version"]) == ("True", "1")
+    assert (row["accepted"], row["metric_version"]) == ("True", "2")
 
 
 def test_handoffs_frame_has_numbers_times_and_truth_values(tmp_path: Path, passed: Run, failed: Run) -> None:

@@ -142,6 +142,43 @@ def test_a_request_to_speak_is_no_context(story: Begin, message: Any) -> None:
     assert "H9" not in only(asked).stages
 
 
+def told_again(story: Story, *messages: Any) -> Story:
+    """Nothing was resumed; the client sent this on the new connection, 10 ms apart from 2600 ms on."""
+    told = story.handoff().without("server.resumed")
+    for number, message in enumerate(messages):
+        told.at(2600 + 10 * number, "wire.sent", conn=2, frame=message["type"], json=message)
+    return told
+
+
+ITEM = {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}}
+ASK = {"type": "response.create"}
+
+
+def test_history_that_is_told_item_by_item_is_the_context_when_the_last_one_is_told(story: Begin) -> None:
+    assert stages_ms(only(told_again(story(), ITEM, ITEM, ITEM)))["H9"] == 2620
+
+
+def test_the_words_that_are_to_be_answered_are_no_history(story: Begin) -> None:
+    assert stages_ms(only(told_again(story(), ITEM, ITEM, ITEM, ASK)))["H9"] == 2610
+    assert "H9" not in only(told_again(story(), ITEM, ASK)).stages
+
+
+def test_a_session_that_is_configured_anew_has_its_context_at_once(story: Begin) -> None:
+    kept = (
+        story()
+        .at(2000, "server.tool_call", conn=1, name="handoff_conversation", args={"target": "agent-advisor"})
+        .at(2020, "runtime.handoff_decided", accepted=True, from_="agent-triage", to="agent-advisor")
+        .at(2030, "runtime.state", phase="advising", agent="agent-advisor", why="handoff")
+        .at(2040, "server.persona", conn=1, name="advisor", agent="agent-advisor", voice="Kore")
+        .at(2100, "wire.received", conn=1, frame="session.updated")
+        .at(2900, "server.audio_started", conn=1)
+    )
+    found = stages_ms(only(kept))
+    assert {stage: found.get(stage) for stage in ("H6", "H7", "H8", "H9", "H10")} == {
+        "H6": None, "H7": None, "H8": 2100, "H9": 2100, "H10": 2900
+    }  # fmt: skip
+
+
 def test_a_handoff_without_a_reconnect_has_the_first_voice_after_the_new_configuration(story: Begin) -> None:
     kept = (
         story()

@@ -56,6 +56,24 @@ def test_audio_of_the_client_is_told_from_its_first_bytes(key: str) -> None:
     assert read_frame(payload, HandleLabels()) == WireFrame("realtime_input.audio", audio=True)
 
 
+@pytest.mark.parametrize("event_id", [{}, {"event_id": "e1"}])
+def test_audio_for_openai_is_told_from_its_first_bytes(event_id: dict[str, str]) -> None:
+    payload = json.dumps({"type": "input_audio_buffer.append", "audio": AUDIO, **event_id}).encode()
+    assert read_frame(payload, HandleLabels()) == WireFrame("input_audio_buffer.append", audio=True)
+
+
+def test_audio_of_openai_is_told_from_its_first_bytes() -> None:
+    ids = {"event_id": "e", "response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
+    delta = {"type": "response.output_audio.delta", **ids, "delta": AUDIO}
+    assert read_frame(json.dumps(delta).encode(), HandleLabels()) == WireFrame(
+        "response.output_audio.delta", audio=True
+    )
+    other = read_frame(json.dumps({**delta, "more": "text"}).encode(), HandleLabels())
+    assert not other.audio
+    assert isinstance(other.json, dict)
+    assert other.json["delta"] == f"<{len(AUDIO) * 3 // 4} bytes>"
+
+
 @pytest.mark.parametrize("role_first", [True, False])
 def test_audio_of_the_server_may_have_a_role(role_first: bool) -> None:
     role, parts = {"role": "model"}, {"parts": [{"inlineData": {"mimeType": "audio/pcm", "data": AUDIO}}]}
