@@ -9,6 +9,7 @@ import typer
 
 from roomkit_sim.errors import RoomkitSimError
 from roomkit_sim.sim.report.folder import ArtifactPolicy
+from roomkit_sim.sim.scenario.mode import Clock, Mode
 
 __all__ = ["app"]
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 def run(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
     seeds: Annotated[str, typer.Option(help="7, 10x, 1,5,9 or 0-99.")] = "0",
+    clock: Annotated[Clock, typer.Option(help="Simulated time, or this machine's over loopback sockets.")] = "virtual",
     output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
     artifacts: Annotated[ArtifactPolicy, typer.Option(help="Calls that keep audio and page.")] = "retain-on-failure",
 ) -> None:
@@ -33,7 +35,7 @@ def run(
     from roomkit_sim.sim.runner.batch import play_files
 
     try:
-        passed = play_files(paths, seeds, output, artifacts, typer.echo)
+        passed = play_files(paths, seeds, Mode(clock=clock), output, artifacts, typer.echo)
     except RoomkitSimError as error:
         _stop(error)
     raise typer.Exit(0 if passed else FAILED)

@@ -31,6 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="seeds of the simulated world: one (7), so many (10x), a list (1,5,9) or a range (0-99); default: 0",
     )
     group.addoption(
+        "--sim-clock",
+        default="virtual",
+        choices=["virtual", "real"],
+        help="virtual (default): simulated time and network; real: this machine's time, over loopback sockets",
+    )
+    group.addoption(
         "--sim-output",
         default=None,
         metavar="DIR",

@@ -26,7 +26,7 @@ class ScenarioFile(pytest.File):
         session = simulation_session(self.config)
         path = shown(self.path, self.config)
         for source in load(self.path):
-            for plan in plans(source, session.seeds(self.path), path):
+            for plan in plans(source, session.seeds(self.path), path, session.mode):
                 # As a string: pytest 9.2 takes ids apart at their brackets, and --lf compares the parts.
                 yield ScenarioItem.from_parent(self, name=plan.id, plan=plan, nodeid=f"{self.nodeid}::{plan.id}")
 

@@ -20,6 +20,7 @@ from roomkit_sim.sim.report.totals import Totals
 from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.simulate import Run, run_plan
+from roomkit_sim.sim.scenario.mode import Mode
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.scenario.seeds import parse_seeds
 
@@ -42,6 +43,7 @@ class SimulationSession:
         self.output = output_of(config)
         self.staging = Staging(staging_of(config))
         self.policy: ArtifactPolicy = config.getoption("--sim-artifacts")
+        self.mode = Mode(clock=config.getoption("--sim-clock"))
         self.totals: Totals | None = None
         self._failure: str | None = None
         self._seeds = parse_seeds(config.getoption("--sim-seeds"))

@@ -64,9 +64,10 @@ class Simulate:
         return run
 
     def _plan(self, scenario: Playable, seed: int, provider: Provider | None, app: Answer | None) -> Plan:
-        plan = make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=self._node.path.parent)
+        base_dir = self._node.path.parent
+        plan = make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir, mode=self._session.mode)
         again = f"-{self._count}" if self._count > 1 else ""
-        rerun = f'pytest "{self._node.nodeid}"'
+        rerun = " ".join(["pytest", f'"{self._node.nodeid}"', *plan.mode.options])
         if plan.lines:
             return replace(plan, rerun=rerun, place=f"{self._node.nodeid}{again}")
         line = (self._node.reportinfo()[1] or 0) + 1

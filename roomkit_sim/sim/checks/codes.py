@@ -179,6 +179,12 @@ CODES = {
         "The agent had finished, or had not begun, when the caller spoke.",
         "Let the caller wait for the agent's speech and then for a shorter time, or the agent say more.",
     ),
+    "INVALID009": Code(
+        "the machine could not keep up with real time",
+        "With --sim-clock=real, something held the event loop up: other work on the machine, too many processes "
+        "(-n), or blocking code in the application.",
+        "Run it again with fewer processes. If the application blocks, it does so for its callers too.",
+    ),
     "APP001": Code(
         "the application raised",
         "An exception left answer(), or came up while the call was ended.",

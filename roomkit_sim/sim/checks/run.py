@@ -25,12 +25,13 @@ from roomkit_sim.sim.checks.invariants import (
 )
 from roomkit_sim.sim.checks.paths import check_legality, check_phases, check_route
 from roomkit_sim.sim.checks.subject import Subject
-from roomkit_sim.sim.checks.validity import check_faults, check_heard_at_all, check_personas
+from roomkit_sim.sim.checks.validity import check_faults, check_heard_at_all, check_pace, check_personas
 
 __all__ = ["CHECKS", "run_checks"]
 
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     check_application,
+    check_pace,
     check_personas,
     check_faults,
     check_heard_at_all,

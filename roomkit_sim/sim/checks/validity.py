@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.subject import Subject
+from roomkit_sim.sim.trace.events import Json, TraceEvent
 
-__all__ = ["check_faults", "check_heard_at_all", "check_personas"]
+__all__ = ["check_faults", "check_heard_at_all", "check_pace", "check_personas"]
 
 NOBODY = "unknown"
+MOST_LAG_MS = 250.0
+"""More than the sound that a provider sends ahead (``Latency.lead_ms``): after that, speech has holes."""
 
 
 def check_personas(subject: Subject) -> Iterator[Finding]:
@@ -38,6 +41,25 @@ def check_faults(subject: Subject) -> Iterator[Finding]:
     missing = (len(planned) if isinstance(planned, list) else 0) - len(struck)
     if missing > 0:
         yield _invalid(subject, "INVALID002", f"{missing} of the scenario's faults never had their moment", None)
+
+
+def check_pace(subject: Subject) -> Iterator[Finding]:
+    """In real time, the machine kept up with it while the caller was on the line."""
+    events = subject.record.events
+    connected_ns = next((event.t_ns for event in events if event.name == "line.connected"), None)
+    late = [(_number(event.data.get("late_ms")), event) for event in events if event.name == "world.lag"]
+    during = [(ms, at_ns) for ms, event in late if connected_ns is not None and (at_ns := _at(event)) > connected_ns]
+    worst_ms, at_ns = max(during, default=(0.0, 0))
+    if worst_ms > MOST_LAG_MS:
+        yield _invalid(subject, "INVALID009", f"this machine was {worst_ms:.0f} ms behind real time", at_ns)
+
+
+def _at(event: TraceEvent) -> int:
+    return round(_number(event.data.get("at_ns")))
+
+
+def _number(value: Json) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def check_heard_at_all(subject: Subject) -> Iterator[Finding]:

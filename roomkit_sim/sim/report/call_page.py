@@ -13,6 +13,7 @@ from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
 from roomkit_sim.sim.metrics.waterfall import measure
 from roomkit_sim.sim.report.lanes import LANE_HEIGHT, PX_PER_S, lanes
+from roomkit_sim.sim.report.meaning import meaning_of_latencies
 from roomkit_sim.sim.report.pages import render
 from roomkit_sim.sim.report.waterfalls import waterfalls
 from roomkit_sim.sim.trace.record import CallRecord
@@ -39,6 +40,7 @@ def call_page(checked: CheckedCall) -> str:
         events=[(event, json.dumps(dict(event.data), ensure_ascii=False)) for event in record.events],
         sound=stereo_ogg(record),
         metric_version=METRIC_VERSION,
+        meaning=meaning_of_latencies([record.clock]),
     )
 
 

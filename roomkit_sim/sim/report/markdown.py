@@ -47,7 +47,7 @@ def _lines(totals: Totals, collected: Collected, info: dict[str, Json]) -> Itera
     yield ""
     yield "</details>"
     yield ""
-    yield f"Latencies are {info['latencies']}. Metric set v{info['metric_version']}."
+    yield f"Latencies: {info['latencies']}. Metric set v{info['metric_version']}."
 
 
 def _finding(row: Row) -> str:

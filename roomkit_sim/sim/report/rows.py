@@ -127,7 +127,7 @@ def unplayed(plan: Plan, error: Exception) -> Rows:
         "run": plan.id,
         "scenario": scenario.scenario,
         "provider": plan.provider,
-        "clock": "virtual",
+        "clock": plan.mode.clock,
         "seed": plan.seed,
         "condition": "",
         "call": scenario.scenario,

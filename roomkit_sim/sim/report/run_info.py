@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
+from roomkit_sim.sim.report.meaning import meaning_of_latencies
 from roomkit_sim.sim.trace.events import SCHEMA_VERSION, Json
 
 __all__ = ["run_info"]
@@ -36,8 +37,7 @@ def run_info(command: str, providers: Sequence[str], clocks: Sequence[str]) -> d
         "command": command,
         "provider": ", ".join(providers),
         "clock": ", ".join(clocks),
-        "latencies": "virtual: they describe the modelled network and provider and the round trips of the code under "
-        "test, never the provider itself",
+        "latencies": meaning_of_latencies(clocks),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from roomkit_sim.sim.report.meaning import meaning_of_latencies
 from roomkit_sim.sim.report.totals import ScenarioTotals, Totals, quantile
 
 __all__ = ["milliseconds", "terminal_lines", "verdict_line"]
@@ -41,7 +42,7 @@ def terminal_lines(totals: Totals, output: Path) -> Iterator[str]:
         left_out = len(totals.scenarios) - len(shown)
         if left_out:
             yield f"... and {left_out} more scenarios without fault"
-    yield "virtual time: latencies are those of the modelled network and provider, not of a real provider"
+    yield meaning_of_latencies(totals.clocks)
     if totals.passed < totals.calls:
         yield "what a code means, what usually causes it and what to do: roomkit-sim explain CODE"
     yield f"report: {output / 'index.html'}  data: {output / 'handoffs.csv'}"

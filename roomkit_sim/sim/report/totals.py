@@ -48,6 +48,7 @@ class Totals:
         handoffs: How many handoffs were accepted.
         refused: How many were refused.
         completed: After how many the new agent was heard.
+        clocks: In which time the calls were made.
     """
 
     scenarios: tuple[ScenarioTotals, ...]
@@ -57,6 +58,7 @@ class Totals:
     handoffs: int
     refused: int
     completed: int
+    clocks: tuple[str, ...]
 
     @property
     def passed(self) -> int:
@@ -76,6 +78,7 @@ def totals(collected: Collected) -> Totals:
         handoffs=sum(scenario.handoffs for scenario in scenarios),
         refused=sum(scenario.refused for scenario in scenarios),
         completed=sum(scenario.completed for scenario in scenarios),
+        clocks=tuple(sorted({str(call["clock"]) for call in collected.calls})),
     )
 
 

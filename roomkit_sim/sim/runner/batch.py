@@ -17,6 +17,7 @@ from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.simulate import run_plan
 from roomkit_sim.sim.scenario.caller import Say
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource, load
+from roomkit_sim.sim.scenario.mode import Mode
 from roomkit_sim.sim.scenario.plan import Plan, plans
 from roomkit_sim.sim.scenario.seeds import parse_seeds
 
@@ -40,13 +41,14 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def play_files(
-    paths: Iterable[Path], seeds: str, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]
+    paths: Iterable[Path], seeds: str, mode: Mode, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]
 ) -> bool:
     """Play scenarios one after the other and write their report.
 
     Args:
         paths: Files and folders.
         seeds: As for ``--sim-seeds``.
+        mode: How they are played.
         output: The report's folder.
         policy: Whose audio and page are kept.
         say: Takes the lines of progress and summary.
@@ -62,7 +64,7 @@ def play_files(
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     sources = [(source, str(file)) for file in scenario_files(paths) for source in load(file)]
-    todo = [plan for source, shown in sources for plan in plans(source, chosen, shown)]
+    todo = [plan for source, shown in sources for plan in plans(source, chosen, shown, mode)]
     staging = Staging(staging_folder(output))
     try:
         for number, plan in enumerate(todo, start=1):

@@ -72,7 +72,8 @@ def arm(fault: Fault, recorder: Recorder, strike: Callable[[Fault], None]) -> No
     """
     loop = asyncio.get_running_loop()
     if fault.at_ms is not None:
-        loop.call_at(fault.at_ms / 1000, strike, fault)
+        # The world begins with the run.
+        loop.call_later(fault.at_ms / 1000, strike, fault)
         return
     stages = HandoffStages()
 

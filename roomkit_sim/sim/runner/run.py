@@ -1,10 +1,11 @@
-"""Plays one plan in one simulated world."""
+"""Plays one plan in one world."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias, assert_never
 
 from roomkit_sim.errors import BudgetExceededError, DeadlockError, RealNetworkError
 from roomkit_sim.sim.adapters.base import Adapter
@@ -15,16 +16,18 @@ from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec
 from roomkit_sim.sim.scenario.plan import Plan
-from roomkit_sim.sim.servers.catalogue import server_class
+from roomkit_sim.sim.servers.catalogue import load_sdk, server_class
 from roomkit_sim.sim.servers.contract import ProtocolServer, ServerSession
 from roomkit_sim.sim.trace.recorder import Recorder, TraceSink
-from roomkit_sim.sim.trace.wiretap import ObservedConnection, Wiretap
+from roomkit_sim.sim.trace.wiretap import Wiretap
+from roomkit_sim.sim.world.connection import ObservedConnection
+from roomkit_sim.sim.world.lag import LagMeter
 from roomkit_sim.sim.world.link import Link, LinkPair
+from roomkit_sim.sim.world.real_time import RealTimeWorld
 from roomkit_sim.sim.world.world import World
 
 __all__ = ["PlayedRun", "play"]
 
-HTTPS = 443
 _MS = 1_000_000
 
 
@@ -41,10 +44,25 @@ class PlayedRun:
     sessions: dict[str, list[ServerSession]]
 
 
+AnyWorld: TypeAlias = World | RealTimeWorld
+
+
+def _make_world(plan: Plan) -> AnyWorld:
+    scenario, budget_ns = plan.scenario, plan.scenario.budget_ms * _MS
+    match plan.mode.clock:
+        case "virtual":
+            return World(seed=plan.seed, links=link_pair(scenario.network), budget_ns=budget_ns)
+        case "real":
+            load_sdk(plan.provider)
+            return RealTimeWorld(seed=plan.seed, budget_ns=budget_ns)
+        case _:
+            assert_never(plan.mode.clock)
+
+
 class _WorldClock:
     """The world's time for the runtime."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: AnyWorld) -> None:
         self._world = world
 
     def now(self) -> datetime:
@@ -60,7 +78,7 @@ class _Stage:
     def __init__(self, plan: Plan, sound: Sound) -> None:
         scenario = plan.scenario
         self.plan = plan
-        self.world = World(seed=plan.seed, links=link_pair(scenario.network), budget_ns=scenario.budget_ms * _MS)
+        self.world = _make_world(plan)
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
         self.server: ProtocolServer = server_class(plan.provider)(
@@ -97,20 +115,17 @@ class _Stage:
 
     async def main(self, answer: Answer, adapter: Adapter) -> None:
         """The run."""
-        self.world.network.add_host(self.server.host)
-        service = await self.server.serve(self.server.host, HTTPS)
-        for fault in self.plan.scenario.faults:
-            arm(fault, self.first.recorder, self._strike)
-        clock = _WorldClock(self.world)
-        tasks = [
-            asyncio.create_task(call.run(answer, adapter, clock), name=f"call {call.id}")
-            for call in self.calls.values()
-        ]
-        await asyncio.gather(*tasks)
-        for call in self.calls.values():
-            await call.close(adapter, clock)
-        service.close()
-        await service.wait_closed()
+        async with self.world.hosting(self.server.host, self.server.serve):
+            for fault in self.plan.scenario.faults:
+                arm(fault, self.first.recorder, self._strike)
+            clock = _WorldClock(self.world)
+            tasks = [
+                asyncio.create_task(call.run(answer, adapter, clock), name=f"call {call.id}")
+                for call in self.calls.values()
+            ]
+            await asyncio.gather(*tasks)
+            for call in self.calls.values():
+                await call.close(adapter, clock)
 
     def stopped(self, error: Exception) -> None:
         """The run hangs: end its calls here and now."""
@@ -123,6 +138,12 @@ class _Stage:
         self.tap.finish()
         for call in self.calls.values():
             call.stop(kind, str(error))
+
+    def note_lag(self, lag: LagMeter) -> None:
+        """Say when the machine was behind real time."""
+        for call in self.calls.values():
+            for at_ns, late_ns in lag.late:
+                call.recorder.append_after_end("world", "lag", at_ns=at_ns, late_ms=late_ns / 1e6)
 
     def sessions_of(self, call: str) -> list[ServerSession]:
         """The provider's sessions of a call, in order."""
@@ -175,6 +196,8 @@ def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter) -> PlayedRu
             call.note("real_network", str(error))
     for message in stage.world.unhandled[: stage.seen]:
         stage.first.note("unhandled", message)
+    if isinstance(stage.world, RealTimeWorld):
+        stage.note_lag(stage.world.lag)
     stage.tap.finish()
     return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls})
 

@@ -23,6 +23,7 @@ from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.run import PlayedRun, play
 from roomkit_sim.sim.runner.sound import Sound, prepare_sound
 from roomkit_sim.sim.scenario.loader import ScenarioSource, load, parse
+from roomkit_sim.sim.scenario.mode import SIMULATED, Clock, Mode
 from roomkit_sim.sim.scenario.model import Provider, Scenario
 from roomkit_sim.sim.scenario.plan import Plan, plan
 from roomkit_sim.sim.scenario.strict import nearest
@@ -30,8 +31,6 @@ from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.record import CallRecord
 
 __all__ = ["Playable", "Run", "make_plan", "run_plan", "simulate"]
-
-VIRTUAL = "virtual"
 
 Playable: TypeAlias = Path | str | Mapping[str, Any] | Scenario | ScenarioSource | Plan
 """What can be played: a file with one scenario, plain values as they would stand in one, what load() gives, a plan."""
@@ -85,6 +84,7 @@ def simulate(
     provider: Provider | None = None,
     app: Answer | None = None,
     base_dir: Path | None = None,
+    clock: Clock = "virtual",
 ) -> Run:
     """Play a scenario and check it.
 
@@ -94,13 +94,15 @@ def simulate(
         provider: One of those that the scenario has an application for (any with ``app``); its first when absent.
         app: The application, instead of the one that the scenario names.
         base_dir: Where relative sound files start from; the scenario file's folder, or the current one.
+        clock: ``real``: in the machine's time, over loopback sockets.
 
     Raises:
         ScenarioError: The scenario is wrong.
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found. What it raises later is a finding.
     """
-    return run_plan(make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir), app)
+    mode = Mode(clock=clock)
+    return run_plan(make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir, mode=mode), app)
 
 
 def make_plan(
@@ -110,8 +112,9 @@ def make_plan(
     provider: Provider | None = None,
     app: Answer | None = None,
     base_dir: Path | None = None,
+    mode: Mode = SIMULATED,
 ) -> Plan:
-    """The plan of one run; see :func:`simulate` for the arguments.
+    """The plan of one run; see :func:`simulate` for the arguments. A plan that is given is left as it is.
 
     Raises:
         ScenarioError: The scenario is wrong.
@@ -121,13 +124,13 @@ def make_plan(
     if isinstance(scenario, str | Path):
         scenario = _only(load(scenario), Path(scenario))
     if isinstance(scenario, ScenarioSource):
-        return plan(scenario, _provider(scenario.scenario, provider, app), seed, str(scenario.path))
+        return plan(scenario, _provider(scenario.scenario, provider, app), seed, str(scenario.path), mode)
     if isinstance(scenario, Mapping):
         named = {} if app is None else {"app": f"{app.__module__}:{getattr(app, '__name__', 'app')}"}
         scenario = parse({**named, **scenario})
     name, chosen = f"{scenario.scenario}:1", _provider(scenario, provider, app)
-    again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r})"
-    return Plan(scenario, chosen, seed, base_dir or Path.cwd(), name, again)
+    again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r}, clock={mode.clock!r})"
+    return Plan(scenario, chosen, seed, base_dir or Path.cwd(), name, again, mode=mode)
 
 
 def _provider(scenario: Scenario, asked: Provider | None, app: Answer | None) -> Provider:
@@ -211,7 +214,7 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
         slug=f"{plan.slug}-{call.spec.name}" if several else plan.slug,
         scenario=plan.scenario.scenario,
         provider=plan.provider,
-        clock=VIRTUAL,
+        clock=plan.mode.clock,
         seed=plan.seed,
         condition="",
         source=plan.source,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource
+from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
 from roomkit_sim.sim.scenario.model import Provider, Scenario
 from roomkit_sim.sim.scenario.yaml_source import Location
 
@@ -30,6 +31,7 @@ class Plan:
         rerun: The command that repeats exactly this run.
         lines: Lines of the scenario's parts, where it stands in a file.
         place: What tells this run from all others of the same scenario and seed; its file when absent.
+        mode: In which time it is played, and against what.
     """
 
     scenario: Scenario
@@ -40,6 +42,7 @@ class Plan:
     rerun: str
     lines: Mapping[Location, int] = field(default_factory=dict, repr=False)
     place: str = ""
+    mode: Mode = SIMULATED
 
     @property
     def id(self) -> str:
@@ -78,7 +81,7 @@ def _id(scenario: Scenario, provider: Provider, seed: int) -> str:
     return f"{scenario.scenario}[{provider}-s{seed}]"
 
 
-def plan(source: ScenarioSource, provider: Provider, seed: int, shown_path: str) -> Plan:
+def plan(source: ScenarioSource, provider: Provider, seed: int, shown_path: str, mode: Mode = SIMULATED) -> Plan:
     """One run of a scenario from a file.
 
     Args:
@@ -86,12 +89,13 @@ def plan(source: ScenarioSource, provider: Provider, seed: int, shown_path: str)
         provider: The wire that the application speaks.
         seed: The seed.
         shown_path: The file as the user would type it.
+        mode: How it is played.
     """
-    rerun = f'pytest "{shown_path}::{_id(source.scenario, provider, seed)}"'
+    rerun = " ".join(["pytest", f'"{shown_path}::{_id(source.scenario, provider, seed)}"', *mode.options])
     place = f"{shown_path}:{source.line}"
-    return Plan(source.scenario, provider, seed, source.path.parent, place, rerun, source.lines)
+    return Plan(source.scenario, provider, seed, source.path.parent, place, rerun, source.lines, mode=mode)
 
 
-def plans(source: ScenarioSource, seeds: tuple[int, ...], shown_path: str) -> list[Plan]:
+def plans(source: ScenarioSource, seeds: tuple[int, ...], shown_path: str, mode: Mode = SIMULATED) -> list[Plan]:
     """One plan for each provider that the scenario has an application for, and for each seed; in this order."""
-    return [plan(source, provider, seed, shown_path) for provider in source.scenario.apps for seed in seeds]
+    return [plan(source, provider, seed, shown_path, mode) for provider in source.scenario.apps for seed in seeds]

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import assert_never
 
 from roomkit_sim.sim.scenario.model import Provider
 from roomkit_sim.sim.servers.contract import MakeServer
 
-__all__ = ["server_class"]
+__all__ = ["load_sdk", "server_class"]
+
+_SDKS: Mapping[Provider, tuple[str, ...]] = {
+    "gemini-live": ("google.genai", "google.genai.live", "websockets.asyncio.client"),
+}
 
 
 def server_class(provider: Provider) -> MakeServer:
@@ -19,3 +26,13 @@ def server_class(provider: Provider) -> MakeServer:
             return GeminiLiveServer
         case _:
             assert_never(provider)
+
+
+def load_sdk(provider: Provider) -> None:
+    """Import what the provider's SDK is made of, so that no caller waits for it in real time: it takes seconds.
+
+    One that is not installed is the application's to miss.
+    """
+    for module in _SDKS[provider]:
+        with suppress(ImportError):
+            importlib.import_module(module)

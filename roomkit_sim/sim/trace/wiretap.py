@@ -7,31 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.recorder import TraceSink
 from roomkit_sim.sim.trace.websocket import Closing, Direction, Message, Upgrade
 from roomkit_sim.sim.trace.wire_frames import HandleLabels, WireFrame, read_frame
+from roomkit_sim.sim.world.connection import ObservedConnection
 
-__all__ = ["ObservedConnection", "Wiretap"]
+__all__ = ["Wiretap"]
 
 _FLUSH_NS = 1_000_000_000
 Way = Literal["sent", "received"]
-
-
-class ObservedConnection(Protocol):
-    """What the tap needs to know of a connection."""
-
-    @property
-    def id(self) -> int:
-        """1, 2, ... in the order of dialling."""
-        ...
-
-    @property
-    def host(self) -> str:
-        """The host that was dialled."""
-        ...
 
 
 class Wiretap:

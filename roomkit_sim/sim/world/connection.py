@@ -13,7 +13,7 @@ from roomkit_sim.sim.world.link import Link
 if TYPE_CHECKING:
     from roomkit_sim.sim.world.network import SimNetwork
 
-__all__ = ["Connection", "ConnectionObserver", "Side", "SimTransport"]
+__all__ = ["Connection", "ConnectionObserver", "ObservedConnection", "Side", "SimTransport"]
 
 Address = tuple[str, int]
 Side = Literal["client", "server"]
@@ -52,28 +52,42 @@ class Connection:
     server: SimTransport | None = None
 
 
+class ObservedConnection(Protocol):
+    """What an observer is told of a connection, in memory or real."""
+
+    @property
+    def id(self) -> int:
+        """1, 2, ... in the order of dialling."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """The host that was dialled."""
+        ...
+
+
 class ConnectionObserver(Protocol):
     """Sees what happens on connections, at the moment when it happens."""
 
-    def dialled(self, connection: Connection) -> None:
+    def dialled(self, connection: ObservedConnection) -> None:
         """A client begins to connect."""
 
-    def established(self, connection: Connection) -> None:
+    def established(self, connection: ObservedConnection) -> None:
         """TCP and TLS are done."""
 
-    def client_sent(self, connection: Connection, data: bytes) -> None:
+    def client_sent(self, connection: ObservedConnection, data: bytes) -> None:
         """The client wrote."""
 
-    def client_received(self, connection: Connection, data: bytes) -> None:
+    def client_received(self, connection: ObservedConnection, data: bytes) -> None:
         """Bytes reached the client."""
 
-    def server_sent(self, connection: Connection, data: bytes) -> None:
+    def server_sent(self, connection: ObservedConnection, data: bytes) -> None:
         """The server wrote."""
 
-    def server_received(self, connection: Connection, data: bytes) -> None:
+    def server_received(self, connection: ObservedConnection, data: bytes) -> None:
         """Bytes reached the server."""
 
-    def closed(self, connection: Connection, side: Side, error: str | None) -> None:
+    def closed(self, connection: ObservedConnection, side: Side, error: str | None) -> None:
         """One end is closed."""
 
 

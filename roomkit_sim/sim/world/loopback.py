@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-__all__ = ["ADDRESS", "Listening", "Loopback", "on_loopback"]
+__all__ = ["ADDRESS", "Listening", "Loopback", "Serve", "on_loopback"]
 
 ADDRESS = "127.0.0.1"
 
@@ -35,6 +35,10 @@ class Listening(Protocol):
 
     async def wait_closed(self) -> None:
         """Until the connections are closed."""
+
+
+Serve: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[Listening]]
+"""Listens at a host and a port (0 is any free one), with TLS if there is a context for it."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,11 @@ class Loopback:
 
 
 @asynccontextmanager
-async def on_loopback(serve: Callable[[str, int, ssl.SSLContext], Awaitable[Listening]]) -> AsyncIterator[Loopback]:
+async def on_loopback(serve: Serve) -> AsyncIterator[Loopback]:
     """Serve while the context lasts. Needs a loop with real sockets.
 
     Args:
-        serve: Listens at a host and a port (0 is any free one) with a TLS context, as ``GeminiLiveServer.serve`` does.
+        serve: As ``GeminiLiveServer.serve`` does.
     """
     server_tls, client_tls = _contexts()
     server = await serve(ADDRESS, 0, server_tls)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,8 +14,10 @@ from roomkit_sim.sim.world.guard import no_real_network
 from roomkit_sim.sim.world.libraries import simulated_libraries
 from roomkit_sim.sim.world.link import LinkPair
 from roomkit_sim.sim.world.loop import VirtualTimeLoop
+from roomkit_sim.sim.world.loopback import Serve
 from roomkit_sim.sim.world.network import SimNetwork
 from roomkit_sim.sim.world.seeds import SeedTree
+from roomkit_sim.sim.world.unhandled import Unhandled
 
 __all__ = ["EPOCH", "World"]
 
@@ -24,6 +26,7 @@ T = TypeVar("T")
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 """The date at which every simulation begins."""
 
+HTTPS = 443
 DEFAULT_BUDGET_NS = 180_000_000_000
 
 CLEAN_UP_NS = 60_000_000_000
@@ -42,7 +45,7 @@ class World:
     def __init__(self, *, seed: int, links: LinkPair | None = None, budget_ns: int = DEFAULT_BUDGET_NS) -> None:
         self.seeds = SeedTree(seed)
         self.network = SimNetwork(self.seeds, links or LinkPair())
-        self.unhandled: list[str] = []
+        self.unhandled = Unhandled()
         self._budget_ns = budget_ns
         self._loop: VirtualTimeLoop | None = None
 
@@ -58,7 +61,7 @@ class World:
     def loop_factory(self) -> VirtualTimeLoop:
         """Make the world's loop."""
         self._loop = VirtualTimeLoop(self.network, budget_ns=self._budget_ns)
-        self._loop.set_exception_handler(self._note_unhandled)
+        self._loop.set_exception_handler(self.unhandled.note)
         return self._loop
 
     @contextmanager
@@ -66,6 +69,17 @@ class World:
         """Seeded entropy, adapted libraries and no real network, while the context lasts."""
         with simulated_libraries(), seeded_entropy(self.seeds, lambda: self.now().timestamp()), no_real_network():
             yield
+
+    @asynccontextmanager
+    async def hosting(self, name: str, serve: Serve) -> AsyncIterator[None]:
+        """Let a server be found under a name while the context lasts."""
+        self.network.add_host(name)
+        service = await serve(name, HTTPS, None)
+        try:
+            yield
+        finally:
+            service.close()
+            await service.wait_closed()
 
     def run(
         self, main: Callable[[], Coroutine[Any, Any, T]], on_stopped: Callable[[Exception], None] | None = None
@@ -91,8 +105,3 @@ class World:
                 assert self._loop is not None
                 self._loop.budget_ns = self._loop.now_ns + CLEAN_UP_NS
                 raise
-
-    def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        detail = f": {type(error).__name__}: {error}" if error is not None else ""
-        self.unhandled.append(f"{context.get('message', 'unhandled')}{detail}")

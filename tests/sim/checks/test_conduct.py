@@ -86,6 +86,15 @@ def test_caller_of_whom_nothing_was_heard_is_invalid(good_call: Any) -> None:
     assert "INVALID004" in good_call.codes()
 
 
+@pytest.mark.parametrize(("late_ms", "at_s", "found"), [(300.0, 5.0, True), (200.0, 5.0, False), (900.0, 0.0, False)])
+def test_in_real_time_the_machine_must_keep_up_while_the_caller_is_there(
+    good_call: Any, late_ms: float, at_s: float, found: bool
+) -> None:
+    good_call.tell(1.0, "line.connected", rate_hz=16000, start_sample=0)
+    good_call.tell(20.0, "world.lag", late_ms=late_ms, at_ns=int(at_s * 1e9))
+    assert ("INVALID009" in good_call.codes()) is found
+
+
 def test_waived_finding_does_not_fail_the_call_and_keeps_its_reason(good_call: Any) -> None:
     good_call.voice(9, "agent-a", 0.5)
     findings = good_call.findings(waive={"INV002": "known defect"})

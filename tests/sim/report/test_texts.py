@@ -60,7 +60,7 @@ def test_markdown_is_a_table_that_no_message_can_break(failed: Run) -> None:
     text = summary_markdown(totals(rows), rows, run_info("pytest", ["gemini-live"], ["virtual"]))
     assert "a \\| b &lt;script>" in text
     assert text.startswith("### ❌")
-    assert "never the provider" in text
+    assert "not of a real provider" in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,141 @@
+"""Real sockets at production names: a name leads to a server of ours on the loopback address, or out into the world."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from roomkit_sim.sim.world.connection import ConnectionObserver
+from roomkit_sim.sim.world.loopback import ADDRESS, Loopback
+from roomkit_sim.sim.world.network import connection_owner
+from roomkit_sim.sim.world.real_tap import ClientEnd
+
+__all__ = ["RealConnection", "RealNetwork", "RealTimeLoop"]
+
+
+@dataclass(eq=False, slots=True)
+class RealConnection:
+    """One connection.
+
+    Args:
+        id: Counted from 1 in the order of dialling.
+        host: As it was dialled.
+        owner: On whose behalf it was dialled (see ``connection_owner``).
+        client_address: The client's end, once it is connected.
+        end: The client's transport.
+    """
+
+    id: int
+    host: str
+    owner: str | None
+    client_address: tuple[str, int] | None = None
+    end: ClientEnd | None = None
+
+
+class RealNetwork:
+    """What is dialled, by whom, and what passes.
+
+    Args:
+        is_open: Whether names that are not routed lead to the real network. Otherwise they are not found.
+    """
+
+    def __init__(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+        self.observers: list[ConnectionObserver] = []
+        self.connections: dict[int, RealConnection] = {}
+        self._routes: dict[str, Loopback] = {}
+        self._by_address: dict[tuple[str, int], RealConnection] = {}
+        self._numbers = itertools.count(1)
+
+    def route(self, name: str, to: Loopback) -> None:
+        """Let a name lead to a server on the loopback address."""
+        self._routes[name] = to
+
+    def target_of(self, host: str) -> Loopback | None:
+        """Where a name leads; nothing for the real network.
+
+        Raises:
+            socket.gaierror: Nowhere.
+        """
+        if host in self._routes or self.is_open:
+            return self._routes.get(host)
+        known = ", ".join(self._routes) or "none"
+        raise socket.gaierror(
+            socket.EAI_NONAME, f"no host {host!r} among those that are served (known: {known}); others are not reached"
+        )
+
+    def dial(self, host: str) -> RealConnection:
+        """A client begins to connect."""
+        number = next(self._numbers)
+        connection = self.connections[number] = RealConnection(number, host, connection_owner.get())
+        for observer in self.observers:
+            observer.dialled(connection)
+        return connection
+
+    def established(self, connection: RealConnection) -> None:
+        """The connection stands."""
+        assert connection.client_address is not None
+        self._by_address[connection.client_address] = connection
+        for observer in self.observers:
+            observer.established(connection)
+
+    def by_client_address(self, address: tuple[str, int]) -> RealConnection:
+        """The connection whose client has this address: how a server learns whose it is."""
+        return self._by_address[address]
+
+    def cut(self, connection_id: int, how: Literal["reset", "close", "silent"] = "reset") -> None:
+        """End a connection; see ``SimNetwork.cut``."""
+        end = self.connections[connection_id].end
+        if end is None:
+            return
+        match how:
+            case "reset":
+                end.cut()
+            case "close":
+                end.end()
+            case "silent":
+                end.silence()
+
+    def stall(self, connection_id: int, duration_ns: int) -> None:
+        """Let nothing of a connection pass for a while; then all of it passes, in order."""
+        end = self.connections[connection_id].end
+        if end is not None:
+            end.stall(duration_ns / 1e9)
+
+
+class RealTimeLoop(asyncio.SelectorEventLoop):
+    """asyncio's own loop, with names that lead to servers of ours.
+
+    Args:
+        network: Where names lead.
+    """
+
+    def __init__(self, network: RealNetwork) -> None:
+        super().__init__()
+        self._network = network
+
+    async def create_connection(
+        self, protocol_factory: Any, host: Any = None, port: Any = None, **settings: Any
+    ) -> Any:
+        """Connect, listened to. On the way to a server of ours its certificate is the one that is trusted."""
+        if host is None:
+            # A socket that somebody else has connected, such as the loop's own.
+            return await super().create_connection(protocol_factory, host, port, **settings)
+        name = host.decode() if isinstance(host, bytes) else host
+        target = self._network.target_of(name)
+        if target is not None:
+            name, port = ADDRESS, target.port
+            if settings.get("ssl"):
+                settings |= {"ssl": target.client_tls, "server_hostname": ADDRESS}
+        connection = self._network.dial(host)
+
+        def listened_to() -> Any:
+            protocol = protocol_factory()
+            connection.end = ClientEnd(self._network, connection, protocol)
+            return protocol
+
+        _, protocol = await super().create_connection(listened_to, name, port, **settings)
+        return connection.end, protocol
