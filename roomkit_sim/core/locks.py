@@ -8,19 +8,36 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 __all__ = ["InMemoryLockManager", "RoomLockManager", "holding_no_locks"]
 
 
 @dataclass(eq=False)
 class _Grant:
-    """The right to a room, from the moment its lock was taken until it is given up."""
+    """The right to a room, from the moment its lock was taken until it is given up.
+
+    Args:
+        manager: Who granted it.
+        room_id: The room.
+        task: The task that took the lock; others have inherited the grant from it.
+        under: The grant that was inherited by the task, if it has one.
+        inner: Held by the one of the inheritors that is in the room.
+    """
 
     manager: object
     room_id: str
-    live: bool = True
+    task: asyncio.Task[Any] | None
+    under: _Grant | None
+    inner: asyncio.Lock = field(default_factory=asyncio.Lock)
+    given_up: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it holds: not given up, neither it nor one that it stands under."""
+        return not self.given_up and (self.under is None or self.under.is_live)
 
 
 _held: ContextVar[tuple[_Grant, ...]] = ContextVar("roomkit_sim_held_rooms", default=())
@@ -41,7 +58,11 @@ def holding_no_locks() -> Iterator[None]:
 
 
 class RoomLockManager(ABC):
-    """Gives out the locks of rooms. Locks are re-entrant for the holder and the tasks that it starts and awaits."""
+    """Gives out the locks of rooms.
+
+    A task that holds a room enters it again at once. The tasks that it starts and awaits enter with it, one at a time:
+    the parallel tool calls of one answer must not change a room at once either.
+    """
 
     @abstractmethod
     def locked(self, room_id: str) -> AbstractAsyncContextManager[None]:
@@ -66,28 +87,45 @@ class InMemoryLockManager(RoomLockManager):
 
     def is_held(self, room_id: str) -> bool:
         """Whether the current task, or one that it was started by and that awaits it, holds a room."""
-        return any(grant.live and grant.manager is self and grant.room_id == room_id for grant in _held.get())
+        return self._grant(room_id) is not None
 
     @asynccontextmanager
     async def locked(self, room_id: str) -> AsyncIterator[None]:
         """Hold the lock of a room; entering again while holding it does nothing."""
-        if self.is_held(room_id):
+        inherited = self._grant(room_id)
+        if inherited is not None and inherited.task is asyncio.current_task():
             yield
             return
-        lock = self._lock_of(room_id)
         self._users[room_id] = self._users.get(room_id, 0) + 1
         try:
-            async with lock:
-                # A task that inherited the grant and outlives this block must find it dead, not merely absent here.
-                grant = _Grant(self, room_id)
-                token = _held.set((*_held.get(), grant))
-                try:
-                    yield
-                finally:
-                    grant.live = False
-                    _held.reset(token)
+            inherited, lock = await self._taken(room_id)
+            # A task that inherited the grant and outlives this block must find it dead, not merely absent here.
+            grant = _Grant(self, room_id, asyncio.current_task(), inherited)
+            token = _held.set((*_held.get(), grant))
+            try:
+                yield
+            finally:
+                grant.given_up = True
+                _held.reset(token)
+                lock.release()
         finally:
             self._release_user(room_id)
+
+    def _grant(self, room_id: str) -> _Grant | None:
+        """The innermost grant of a room that this context has, if one holds."""
+        of_room = (grant for grant in reversed(_held.get()) if grant.manager is self and grant.room_id == room_id)
+        return next((grant for grant in of_room if grant.is_live), None)
+
+    async def _taken(self, room_id: str) -> tuple[_Grant | None, asyncio.Lock]:
+        """Take the lock among those who inherited a grant, or that of the room where there is none."""
+        while (inherited := self._grant(room_id)) is not None:
+            await inherited.inner.acquire()
+            if inherited.is_live:
+                return inherited, inherited.inner
+            inherited.inner.release()
+        lock = self._lock_of(room_id)
+        await lock.acquire()
+        return None, lock
 
     def _lock_of(self, room_id: str) -> asyncio.Lock:
         lock = self._locks.setdefault(room_id, asyncio.Lock())

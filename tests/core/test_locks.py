@@ -105,6 +105,53 @@ async def test_a_child_that_the_holder_awaits_enters_with_it(locks: InMemoryLock
         assert list(await asyncio.gather(child(), child())) == ["in", "in"]
 
 
+async def test_children_that_the_holder_awaits_enter_one_at_a_time(locks: InMemoryLockManager) -> None:
+    inside: list[int] = []
+    seen: list[list[int]] = []
+
+    async def child(number: int) -> None:
+        async with locks.locked("r"), locks.locked("r"):
+            inside.append(number)
+            seen.append(list(inside))
+            await asyncio.sleep(0)
+            inside.remove(number)
+
+    async def parent(number: int) -> None:
+        async with locks.locked("r"):
+            await asyncio.gather(child(number), child(number + 1))
+
+    async with asyncio.timeout(5), locks.locked("r"):
+        await asyncio.gather(parent(0), parent(2))
+    assert seen == [[0], [1], [2], [3]]
+
+
+async def test_a_child_that_waits_for_its_sibling_when_the_holder_leaves_waits_like_anybody(
+    locks: InMemoryLockManager,
+) -> None:
+    leave, order = asyncio.Event(), list[str]()
+
+    async def child(name: str) -> None:
+        async with locks.locked("r"):
+            order.append(name)
+            await leave.wait()
+            await settle()
+
+    async def visitor() -> None:
+        with holding_no_locks():
+            async with locks.locked("r"):
+                order.append("visitor")
+                leave.set()
+                await settle()
+                order.append("visitor leaves")
+
+    async with locks.locked("r"):
+        children = [asyncio.create_task(child(name)) for name in ("first", "second")]
+        visit = asyncio.create_task(visitor())
+        await settle()
+    await asyncio.gather(visit, *children)
+    assert order == ["first", "visitor", "visitor leaves", "second"]
+
+
 async def test_a_task_that_outlives_the_holder_must_wait_like_anybody(locks: InMemoryLockManager) -> None:
     go = asyncio.Event()
     order: list[str] = []

@@ -45,6 +45,28 @@ async def test_of_two_handoff_calls_in_one_answer_of_a_text_model_exactly_one_wi
     assert (await desk.state()).handoff_count == 1
 
 
+async def test_of_two_handoff_calls_in_one_answer_one_wins_however_slow_the_store_is(
+    text_desk: Build, handoff_call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await text_desk(stages=FORK)
+
+    def slowly(method: Callable[..., Any]) -> Callable[..., Any]:
+        async def slow(*args: Any) -> Any:
+            await asyncio.sleep(0)
+            return await method(*args)
+
+        return slow
+
+    for name in ("get_room", "update_room", "list_bindings"):
+        monkeypatch.setattr(desk.kit.store, name, slowly(getattr(desk.kit.store, name)))
+    both = handoff_call("advisor")
+    both.tool_calls += handoff_call("closer", call_id="t2").tool_calls
+    desk.model("triage").script = [both]
+    await desk.say("hello")
+    assert [data["accepted"] for data in desk.observed.of("handoff_decided")] == [True, False]
+    assert (await desk.state()).active_agent_id == "advisor"
+
+
 async def test_of_concurrent_calls_of_one_voice_model_exactly_one_wins(voice_desk: Build) -> None:
     desk = await voice_desk(stages=FORK)
     session = await desk.call()
