@@ -13,6 +13,7 @@
     │   ├── ProviderConnectionError   the connection could not be made, or was lost
     │   └── ProviderProtocolError     the provider said something that its protocol does not allow
     ├── StoreError                    a store of conversations failed; errors of databases are mapped to this
+    ├── WorkCancelledError            code of the application awaited something that was cancelled
     └── SimulationError               the harness
         ├── ScenarioError             a scenario file is wrong: names file and line
         ├── AudioError                a sound file or speech synthesis is unusable
@@ -51,6 +52,7 @@ __all__ = [
     "SessionNotFoundError",
     "SimulationError",
     "StoreError",
+    "WorkCancelledError",
 ]
 
 
@@ -128,6 +130,10 @@ class StoreError(RoomkitSimError):
     def __init__(self, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class WorkCancelledError(RoomkitSimError):
+    """A tool, hook, channel or provider awaited something that was cancelled, while nobody had cancelled it."""
 
 
 class SimulationError(RoomkitSimError):

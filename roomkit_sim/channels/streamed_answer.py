@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from roomkit_sim.channels.tool_loop import StreamedToolLoop
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.stream import FAILED, INCOMPLETE, ReplyStream
 
@@ -61,13 +62,14 @@ class StreamedAnswer(ReplyStream):
 
     async def _written(self) -> AsyncGenerator[str, None]:
         try:
-            self.loop = await self._prepare()
-            words = self.loop.words()
-            try:
-                async for piece in words:
-                    yield piece
-            finally:
-                await words.aclose()
+            with cancelled_only_from_outside("the model's answer"):
+                self.loop = await self._prepare()
+                words = self.loop.words()
+                try:
+                    async for piece in words:
+                        yield piece
+                finally:
+                    await words.aclose()
         except Exception as error:
             self._failed = True
             await self._report(self, error)

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.models.stream import PAUSE
 from roomkit_sim.providers.ai.base import (
     AIContext,
@@ -170,11 +171,13 @@ def _sum(usage: dict[str, int], more: dict[str, int]) -> dict[str, int]:
 
 
 async def _result_of(call: AIToolCall, run_tool: Callable[[AIToolCall], Awaitable[Any]]) -> AIToolResultPart:
+    """Raises nothing of the tool's: an error here would leave the calls beside it running and unanswered."""
     try:
-        value = await run_tool(call) if call.arguments_error is None else {"error": call.arguments_error}
+        with cancelled_only_from_outside(f"tool {call.name!r}"):
+            value = await run_tool(call) if call.arguments_error is None else {"error": call.arguments_error}
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
     except Exception as error:
-        value = {"error": f"{type(error).__name__}: {error}"}
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+        text = json.dumps({"error": f"{type(error).__name__}: {error}"})
     return AIToolResultPart(tool_call_id=call.id, name=call.name, result=text)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roomkit_sim.channels.base import Channel
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.clock import now
 from roomkit_sim.core.streamed_replies import StreamTarget, Written, close_stream, deliver_stream
 from roomkit_sim.models.channel import ChannelBinding, ChannelOutput
@@ -182,7 +183,11 @@ class EventRouter:
             async with one_voice:
                 return await self._streamed(output, output.response_stream, event, binding, context, result)
 
-        outputs = await asyncio.gather(*(one(binding) for binding in targets), return_exceptions=True)
+        async def guarded(binding: ChannelBinding) -> ChannelOutput:
+            with cancelled_only_from_outside(f"channel {binding.channel_id!r}"):
+                return await one(binding)
+
+        outputs = await asyncio.gather(*(guarded(binding) for binding in targets), return_exceptions=True)
         for binding, output in zip(targets, outputs, strict=True):
             if isinstance(output, Exception):
                 result.errors[binding.channel_id] = output

@@ -9,10 +9,12 @@ when it fails too). Async hooks run all at once; their failures are reported.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelDirection, ChannelType, HookExecution, HookTrigger
 from roomkit_sim.models.event import RoomEvent
@@ -184,7 +186,7 @@ class HookEngine:
         self, room_id: str, hook: HookRegistration, outcome: SyncHooksOutcome, context: RoomContext
     ) -> HookResult | None:
         try:
-            async with asyncio.timeout(hook.timeout):
+            async with _limits(hook):
                 return _checked(await hook.function(outcome.event, context), hook, outcome.event)
         except Exception as error:
             outcome.failures.append(await self._report(room_id, hook, error))
@@ -203,7 +205,7 @@ class HookEngine:
 
     async def _observe(self, room_id: str, hook: HookRegistration, event: Any, context: RoomContext) -> None:
         try:
-            async with asyncio.timeout(hook.timeout):
+            async with _limits(hook):
                 await hook.function(event, context)
         except Exception as error:
             await self._report(room_id, hook, error)
@@ -213,6 +215,14 @@ class HookEngine:
         if self._on_failure is not None:
             await self._on_failure(hook.trigger, failure)
         return failure
+
+
+@asynccontextmanager
+async def _limits(hook: HookRegistration) -> AsyncIterator[None]:
+    """What holds for every hook: it has so much time, and a cancellation within is its failure."""
+    with cancelled_only_from_outside(f"hook {hook.label!r}"):
+        async with asyncio.timeout(hook.timeout):
+            yield
 
 
 def _checked(result: Any, hook: HookRegistration, event: Any) -> HookResult:

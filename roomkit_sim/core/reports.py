@@ -50,12 +50,26 @@ class Reports:
                 await self._handler_failed(event, error)
 
     async def error(self, where: str, error: BaseException, room_id: str | None, channel_id: str | None) -> None:
-        """Tell of an error now, and run the ON_ERROR hooks of its room as soon as nobody around this holds it."""
+        """Tell of an error now, and run the ON_ERROR hooks of its room as soon as nobody around this holds it.
+
+        Raises nothing: nobody awaits an error that is reported.
+        """
         event = _error_event(where, error, room_id, channel_id)
         await self.emit(event)
-        if room_id is None or await self._kit.store.get_room(room_id) is None:
+        if room_id is None:
             return
         notice = system_event(room_id, f"{where} failed", metadata=event.data)
+        try:
+            await self._tell_room(notice)
+        except Exception as failure:
+            # Of a store that fails, say, which may be what there is to report. Whoever reports goes on.
+            await self.emit(_error_event("telling the ON_ERROR hooks", failure, room_id, channel_id))
+
+    async def _tell_room(self, notice: RoomEvent) -> None:
+        """Run the hooks of the room now, or as soon as it is given up."""
+        room_id = notice.room_id
+        if await self._kit.store.get_room(room_id) is None:
+            return
         aftermath = open_aftermath(self._kit, room_id)
         if aftermath is not None:
             aftermath.error_notices.append(notice)

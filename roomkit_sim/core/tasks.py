@@ -7,6 +7,7 @@ import contextvars
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeAlias
 
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.locks import holding_no_locks
 
 __all__ = ["BackgroundTasks", "ErrorReporter"]
@@ -46,7 +47,8 @@ class BackgroundTasks:
 
     async def _guard(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         try:
-            await work
+            with cancelled_only_from_outside(name):
+                await work
         except Exception as error:
             if self._on_error is None:
                 raise

@@ -66,7 +66,7 @@ class Writer(AIProvider):
                 match part:
                     case float():
                         await asyncio.sleep(part)
-                    case Exception():
+                    case BaseException():
                         raise part
                     case AIToolCall():
                         calls.append(part)
@@ -333,6 +333,15 @@ async def test_a_model_that_fails_in_the_middle_is_reported_and_its_words_are_ke
     assert (answer.content.body, answer.metadata) == (f"{FIRST} Bonds", {"incomplete": "failed"})
     assert said(call) == [FIRST, "Bonds"]
     assert [event["content"]["body"] for event in shown] == [f"{FIRST} Bonds"]
+
+
+async def test_a_model_that_awaits_something_cancelled_has_failed(spoken_call):
+    call = await spoken_call([f"{FIRST} ", 1.0, asyncio.CancelledError()], ["Yes?"])
+    await call.ask()
+    await asyncio.sleep(5)
+    assert [(error["where"], error["exception"]) for error in call.errors] == [("agent agent", "WorkCancelledError")]
+    [answer] = await replies(call)
+    assert (answer.content.body, answer.metadata) == (FIRST, {"incomplete": "failed"})
 
 
 async def test_a_model_that_fails_before_its_first_word_is_reported_and_says_nothing(spoken_call):

@@ -96,6 +96,48 @@ async def test_a_tool_that_raises_is_an_error_for_the_model_and_others_go_on() -
     ]
 
 
+async def awaits_what_is_cancelled(call: AIToolCall) -> Any:
+    gone = asyncio.get_running_loop().create_future()
+    gone.cancel()
+    return await gone
+
+
+async def answers_with_what_is_no_json(call: AIToolCall) -> Any:
+    return {("a", "pair"): "as a key"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"), [(awaits_what_is_cancelled, "WorkCancelledError"), (answers_with_what_is_no_json, "TypeError")]
+)
+async def test_a_broken_tool_leaves_no_call_without_a_result(broken: Any, told: str) -> None:
+    async def run(call: AIToolCall) -> Any:
+        return await broken(call) if call.name == "broken" else "fine"
+
+    provider = MockAIProvider(ai_responses=[calling("broken", "sound"), AIResponse(content="done")])
+    outcome = await run_tool_loop(provider, CONTEXT, run, max_rounds=5)
+    first, second = (part.result for part in provider.calls[1].messages[-1].content if hasattr(part, "result"))
+    assert (json.loads(first)["error"].partition(":")[0], second, outcome.response.content) == (told, "fine", "done")
+
+
+async def test_a_loop_that_is_cancelled_ends_and_so_do_its_tools() -> None:
+    ended: list[str] = []
+
+    async def run(call: AIToolCall) -> Any:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(call.name)
+
+    provider = MockAIProvider(ai_responses=[calling("one", "two")])
+    task = asyncio.create_task(run_tool_loop(provider, CONTEXT, run, max_rounds=5))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (ended, len(provider.calls)) == (["one", "two"], 1)
+
+
 async def test_a_model_that_always_calls_tools_is_stopped_and_that_is_said() -> None:
     provider = MockAIProvider(ai_responses=[calling("again")])
     outcome = await run_tool_loop(provider, CONTEXT, echo, max_rounds=3)

@@ -9,7 +9,7 @@ import pytest
 from roomkit_sim.channels.voice import VoiceChannel
 from roomkit_sim.channels.voice_parts.words import spoken_words
 from roomkit_sim.core.framework import RoomKit
-from roomkit_sim.errors import ConfigurationError, ProviderError, SessionNotFoundError
+from roomkit_sim.errors import ConfigurationError, ProviderError, SessionNotFoundError, StoreError
 from roomkit_sim.models.enums import ChannelType, EventType, HookExecution, HookTrigger
 from roomkit_sim.models.event import (
     AudioContent,
@@ -23,6 +23,8 @@ from roomkit_sim.models.event import (
     TextContent,
 )
 from roomkit_sim.models.hook import HookResult
+from roomkit_sim.providers.ai.base import AIResponse, AIToolCall
+from roomkit_sim.providers.ai.mock import MockAIProvider
 from roomkit_sim.voice.base import TranscriptionResult, VoiceSession, VoiceSessionState
 from roomkit_sim.voice.events import TranscriptionEvent
 from roomkit_sim.voice.pipeline import AudioPipelineConfig, MockTurnDetector, TurnDecision
@@ -145,6 +147,43 @@ async def test_a_recogniser_that_fails_is_reported_and_the_next_utterance_is_hea
     await call.answer_played()
     assert ("voice", "heard") in await call.timeline()
     assert [(error["where"], error["message"]) for error in call.errors] == [("recogniser mock", "no quota")]
+
+
+async def test_a_caller_is_heard_again_after_the_store_has_failed(voice_call, monkeypatch):
+    async def down(room_id: str) -> None:
+        raise StoreError("the database is down")
+
+    call = await voice_call(stt=MockSTTProvider(["first", "second"]))
+    with monkeypatch.context() as broken:
+        broken.setattr(call.kit.store, "get_room", down)
+        await call.ask()
+    await call.ask()
+    await call.answer_played()
+    assert [text for who, text in await call.timeline() if who == "voice"] == ["second"]
+    assert call.errors[0]["exception"] == "StoreError"
+
+
+async def test_a_caller_is_heard_again_after_a_tool_has_awaited_something_cancelled(voice_call):
+    asks = AIResponse(tool_calls=[AIToolCall(id="t1", name="look_up")])
+    call = await voice_call(
+        stt=MockSTTProvider(["first", "second"]),
+        model=MockAIProvider(ai_responses=[asks, AIResponse(content="I could not."), AIResponse(content="Yes?")]),
+    )
+
+    async def look_up(name: str, arguments: dict[str, object]) -> str:
+        raise asyncio.CancelledError
+
+    call.agent.tool_handler = look_up
+    await call.ask()
+    await call.answer_played()
+    await call.ask()
+    await call.answer_played()
+    assert await call.timeline() == [
+        ("voice", "first"),
+        ("agent", "I could not."),
+        ("voice", "second"),
+        ("agent", "Yes?"),
+    ]
 
 
 async def test_a_stream_that_breaks_is_recognised_once_more_as_a_whole(voice_call):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from roomkit_sim.core.event_router import ALWAYS_PROCESS, INTERNAL, ROUTED_TO, EventRouter, may_send, receives, sees
+from roomkit_sim.errors import WorkCancelledError
 from roomkit_sim.models import (
     Access,
     ChannelBinding,
@@ -173,6 +174,20 @@ async def test_one_failing_channel_stops_no_other(make_probe: Any) -> None:
     assert good.heard == ["hello"]
     assert result.delivered_to == ["good"]
     assert {channel: type(error) for channel, error in result.errors.items()} == {"bad": LookupError}
+
+
+async def test_a_channel_that_awaits_something_cancelled_stops_no_other(make_probe: Any) -> None:
+    bad, good = make_probe("bad"), make_probe("good")
+
+    async def deliver(*_: Any) -> ChannelOutput:
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        return await gone
+
+    bad.deliver = deliver
+    result = await EventRouter({"bad": bad, "good": good}).broadcast(event(), context(binding("bad"), binding("good")))
+    assert good.heard == ["hello"]
+    assert {channel: type(error) for channel, error in result.errors.items()} == {"bad": WorkCancelledError}
 
 
 async def test_a_binding_without_a_registered_channel_is_left_out(make_probe: Any) -> None:

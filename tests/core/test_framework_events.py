@@ -9,6 +9,7 @@ import pytest
 
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.core.observers import observe
+from roomkit_sim.errors import StoreError
 from roomkit_sim.models import FrameworkEvent, HookResult, HookTrigger, RoomContext, RoomEvent
 
 
@@ -182,6 +183,17 @@ async def test_an_error_of_a_room_that_is_gone_is_still_told(kit: RoomKit) -> No
     await kit.store.delete_room("r")
     await kit.report_error("somewhere", LookupError("broken"), room_id="r")
     assert [event.room_id for event in seen] == ["r"]
+
+
+async def test_reporting_raises_nothing_though_the_store_fails(kit: RoomKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def down(room_id: str) -> None:
+        raise StoreError("the database is down")
+
+    seen: list[tuple[str, str]] = []
+    kit.on("error")(lambda event: seen.append((event.data["where"], event.data["exception"])))
+    monkeypatch.setattr(kit.store, "get_room", down)
+    await kit.report_error("somewhere", LookupError("broken"), room_id="r")
+    assert seen == [("somewhere", "LookupError"), ("telling the ON_ERROR hooks", "StoreError")]
 
 
 async def test_a_failing_error_hook_does_not_run_the_error_hooks_again(kit: RoomKit) -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.core.hooks import HookEngine, HookFailure, HookRegistration
+from roomkit_sim.errors import WorkCancelledError
 from roomkit_sim.models import (
     ChannelDirection,
     ChannelType,
@@ -53,6 +54,13 @@ async def fail(event: RoomEvent, context: RoomContext) -> HookResult:
 
 async def hang(event: RoomEvent, context: RoomContext) -> HookResult:
     await asyncio.Event().wait()
+    raise AssertionError("unreachable")
+
+
+async def await_what_is_cancelled(event: RoomEvent, context: RoomContext) -> HookResult:
+    gone = asyncio.get_running_loop().create_future()
+    gone.cancel()
+    await gone
     raise AssertionError("unreachable")
 
 
@@ -118,8 +126,8 @@ async def test_the_first_hook_that_blocks_ends_the_run(engine: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("broken", "kind"),
-    [(fail, LookupError), (hang, TimeoutError)],
-    ids=["raises", "takes too long"],
+    [(fail, LookupError), (hang, TimeoutError), (await_what_is_cancelled, WorkCancelledError)],
+    ids=["raises", "takes too long", "awaits what is cancelled"],
 )
 async def test_a_failing_sync_hook_is_reported_and_skipped(engine: Engine, broken: Any, kind: type[Exception]) -> None:
     engine.add(add_word("before"), priority=-1)

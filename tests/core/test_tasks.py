@@ -11,6 +11,7 @@ import pytest
 
 from roomkit_sim.core.locks import InMemoryLockManager
 from roomkit_sim.core.tasks import BackgroundTasks
+from roomkit_sim.errors import WorkCancelledError
 
 tag: ContextVar[str] = ContextVar("tag", default="none")
 
@@ -35,6 +36,21 @@ async def test_a_failure_is_reported_with_the_name_of_the_task() -> None:
     [(where, error)] = reports.seen
     assert where == "greeting of room r"
     assert isinstance(error, LookupError)
+
+
+async def test_work_that_awaits_something_cancelled_is_reported_and_work_that_is_cancelled_is_not() -> None:
+    reports = Reports()
+    tasks = BackgroundTasks(reports)
+
+    async def fail() -> None:
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+
+    tasks.spawn(asyncio.Event().wait(), name="cancelled").cancel()
+    tasks.spawn(fail(), name="failed")
+    await tasks.drain()
+    assert [(where, type(error)) for where, error in reports.seen] == [("failed", WorkCancelledError)]
 
 
 async def test_without_a_reporter_the_task_keeps_its_exception() -> None:

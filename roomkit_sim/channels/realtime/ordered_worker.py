@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Generic, TypeVar
 
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.tasks import BackgroundTasks, ErrorReporter
 
 __all__ = ["OrderedWorker"]
 
 Item = TypeVar("Item")
+
+_log = logging.getLogger(__name__)
 
 _working_in: ContextVar[tuple[int, ...]] = ContextVar("roomkit_sim_ordered_workers", default=())
 
@@ -76,11 +80,20 @@ class OrderedWorker(Generic[Item]):
         _working_in.set((*_working_in.get(), id(self)))
         while True:
             while self._items:
-                try:
-                    await self._handle(self._items.popleft())
-                except Exception as error:
-                    await self._on_error(self._name, error)
+                await self._do(self._items.popleft())
             if self._closed:
                 return
             await self._wake.wait()
             self._wake.clear()
+
+    async def _do(self, item: Item) -> None:
+        """Handle one item. Whatever comes of it, or of reporting it, those behind it get their turn."""
+        try:
+            with cancelled_only_from_outside(self._name):
+                await self._handle(item)
+        except Exception as error:
+            try:
+                with cancelled_only_from_outside(f"reporting {self._name}"):
+                    await self._on_error(self._name, error)
+            except Exception as failure:
+                _log.error("%s failed with %s, reporting it with %s", self._name, type(error).__name__, failure)
