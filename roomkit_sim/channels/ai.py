@@ -111,7 +111,7 @@ class AIChannel(Channel):
             await self._report_unsaid(outcome.response.finish_reason, event.room_id)
             return ChannelOutput.empty()
         reply = self._reply(event, outcome.response.content, outcome.response.usage)
-        await self.memory.ingest(event.room_id, reply, channel_id=self.channel_id)
+        await self._remember(reply)
         return ChannelOutput(responded=True, response_events=[reply])
 
     async def build_context(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> AIContext:
@@ -176,10 +176,14 @@ class AIChannel(Channel):
             if error is None and loop is not None and not loop.has_spoken:
                 await self._report_unsaid(loop.finish_reason, event.room_id)
 
-        async def remember(reply: RoomEvent) -> None:
-            await self.memory.ingest(event.room_id, reply, channel_id=self.channel_id)
+        return StreamedAnswer(prepare, report, self._remember)
 
-        return StreamedAnswer(prepare, report, remember)
+    async def _remember(self, reply: RoomEvent) -> None:
+        """Tell the memory. If it fails the reply is given all the same: it may have been spoken already."""
+        try:
+            await self.memory.ingest(reply.room_id, reply, channel_id=self.channel_id)
+        except Exception as error:
+            await self._report(f"memory of agent {self.channel_id}", error, reply.room_id)
 
     async def _run_tool(self, call: AIToolCall) -> Any:
         if self.tool_handler is None:

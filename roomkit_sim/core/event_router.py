@@ -232,7 +232,11 @@ class EventRouter:
         reply = _with_words(reply, written, stream)
         result.streamed[reply.id] = frozenset(target.binding.channel_id for target in targets)
         if isinstance(stream, ReplyStream):
-            await stream.written(reply)
+            try:
+                await stream.written(reply)
+            except Exception as error:
+                # What has been spoken belongs into the timeline, whatever its author makes of that.
+                result.errors[binding.channel_id] = error
         return output.model_copy(update={"response_events": [*output.response_events, reply], "response_stream": None})
 
 

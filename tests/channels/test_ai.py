@@ -173,6 +173,19 @@ async def test_an_empty_answer_is_not_said(room: Any) -> None:
     assert await here.timeline() == [("chat", "hello")]
 
 
+async def test_an_answer_that_the_memory_cannot_take_is_given_all_the_same(
+    room: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise OSError("disk full")
+
+    here = await room()
+    monkeypatch.setattr(here.channel.memory, "ingest", fail)
+    await here.say("first")
+    assert await here.timeline() == [("chat", "first"), ("ai", "one")]
+    assert [(error["where"], error["exception"]) for error in here.errors] == [("memory of agent ai", "OSError")]
+
+
 async def test_a_muted_agent_asks_no_model(room: Any) -> None:
     here = await room()
     await here.kit.mute("r", "ai")

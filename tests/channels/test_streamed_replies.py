@@ -265,6 +265,18 @@ async def test_a_streamed_reply_is_told_to_the_agents_memory(spoken_call):
     assert bodies(memory.ingested) == [f"{FIRST} {SECOND}"]
 
 
+async def test_what_was_said_is_in_the_timeline_though_the_agents_memory_failed(spoken_call, monkeypatch):
+    async def fail(*_, **__):
+        raise OSError("disk full")
+
+    call = await spoken_call([f"{FIRST} ", 1.0, SECOND])
+    monkeypatch.setattr(call.agent.memory, "ingest", fail)
+    await call.ask()
+    await asyncio.sleep(5)
+    assert bodies(await replies(call)) == [f"{FIRST} {SECOND}"]
+    assert [(error["where"], error["exception"]) for error in call.errors] == [("memory of agent agent", "OSError")]
+
+
 # Endings before the end
 
 
@@ -289,6 +301,17 @@ async def test_a_caller_who_hangs_up_ends_the_writing(spoken_call, log):
     await call.voice.end_session(call.session)
     await asyncio.sleep(0.001)
     assert log[-1] == "closed"
+    assert [event.metadata for event in await replies(call)] == [{"incomplete": "interrupted"}]
+
+
+async def test_a_caller_who_hangs_up_before_the_first_sentence_ends_the_writing_with_it(spoken_call, log):
+    call = await spoken_call([2.0, f"{FIRST} ", "Bonds ", 3600.0, "never."])
+    second = await call.voice.start_session("call-1", "caller-2", None)
+    await call.ask()
+    await call.voice.end_session(call.session)
+    await call.voice.end_session(second)
+    await asyncio.sleep(5)
+    assert (log, said(call)) == (["closed"], [])
     assert [event.metadata for event in await replies(call)] == [{"incomplete": "interrupted"}]
 
 

@@ -25,6 +25,7 @@ from roomkit_sim.models import (
     Task,
     TextContent,
 )
+from roomkit_sim.models.stream import ReplyStream
 
 TRANSPORT, INTELLIGENCE = ChannelCategory.TRANSPORT, ChannelCategory.INTELLIGENCE
 
@@ -241,6 +242,30 @@ async def test_the_stream_of_a_muted_channel_is_not_read(make_agent: Any) -> Non
     bot.react = lambda event: ChannelOutput(response_stream=stream())
     result = await EventRouter({"bot": bot}).broadcast(event(), context(binding("bot", INTELLIGENCE, muted=True)))
     assert (result.replies, read) == ([], [])
+
+
+class Forgetful(ReplyStream):
+    """Says one word, and fails when it is told what became of it."""
+
+    def __init__(self) -> None:
+        self._words = pieces("Morning.")
+
+    async def __anext__(self) -> str:
+        return await anext(self._words)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    async def written(self, reply: RoomEvent) -> None:
+        raise OSError("disk full")
+
+
+async def test_a_stream_that_fails_when_it_is_written_is_a_reply_all_the_same(make_agent: Any) -> None:
+    bot = make_agent("bot")
+    bot.react = lambda event: ChannelOutput(response_stream=Forgetful())
+    result = await EventRouter({"bot": bot}).broadcast(event(), context(binding("bot", INTELLIGENCE)))
+    assert [reply.content for reply in result.replies] == [TextContent(body="Morning.")]
+    assert {channel: type(error) for channel, error in result.errors.items()} == {"bot": OSError}
 
 
 async def test_a_stream_that_breaks_is_the_error_of_its_channel(make_agent: Any) -> None:

@@ -24,7 +24,9 @@ class _Listener:
         self.is_deaf = False
 
     def note(self) -> None:
-        """Draw the conclusion from a speech that was stopped."""
+        """Draw the conclusion from a speech that was stopped, and from a caller who has gone."""
+        if self.call.ending:
+            self.has_left = True
         if self.speech is None or not self.speech.over.is_set():
             return
         match self.speech.stopped_by:
@@ -61,12 +63,13 @@ class SpokenStream:
         """Add a sentence, or a pause between two."""
         for listener in self._listeners:
             listener.note()
-            if listener.has_left or listener.is_deaf or listener.call.ending:
+            if listener.has_left or listener.is_deaf:
                 continue
             if listener.speech is None and not isinstance(sentence, Pause):
                 self._begin(listener)
             if listener.speech is not None:
                 listener.sentences.put_nowait(sentence)
+        self._note_who_left()
 
     def end(self) -> None:
         """The text is complete."""
@@ -88,7 +91,10 @@ class SpokenStream:
     def _look_round(self) -> None:
         for listener in self._listeners:
             listener.note()
-        if all(listener.has_left for listener in self._listeners):
+        self._note_who_left()
+
+    def _note_who_left(self) -> None:
+        if self._listeners and all(listener.has_left for listener in self._listeners):
             self.unheard.set()
 
 
