@@ -95,6 +95,7 @@ class VoiceChannel(Channel):
         self._backend = backend
         self._room = RoomGateway(channel_id)
         self._tasks = BackgroundTasks(self._report)
+        self._ends = BackgroundTasks(self._report)
         self._calls = CallRegistry()
         self._pipeline = pipeline_of(pipeline, stt, streaming=streaming, batch_mode=batch_mode)
         self._synthesis = Synthesis(tts, streaming, self._report)
@@ -211,6 +212,8 @@ class VoiceChannel(Channel):
         )
         binding = await self._room.binding(room_id)
         call = self._new_call(session, binding)
+        # Told below, and not by a backend that says that it is ready while it takes the caller.
+        call.started = True
         try:
             await self._backend.accept(session, connection)
         except BaseException:
@@ -219,7 +222,6 @@ class VoiceChannel(Channel):
         self._calls.require(session)
         session.state = VoiceSessionState.ACTIVE
         self._note_rate(call)
-        call.started = True
         await self._announce(call)
         return session
 
@@ -275,16 +277,20 @@ class VoiceChannel(Channel):
 
     def unbind_session(self, session: VoiceSession) -> None:
         """:meth:`end_session` in the background."""
-        self._tasks.spawn(self.end_session(session), name="end session")
+        self._ends.spawn(self.end_session(session), name="end session")
 
     async def close(self) -> None:
-        """End all sessions, then close the backend and the providers."""
+        """End all sessions, then close the backend and the providers. One that fails is reported."""
         for call in self._calls.all():
             await self.end_session(call.session, reason="closed")
+        await self._ends.drain()
         await self._tasks.cancel_all()
         for part in (self._backend, self._stt, self._tts):
-            if part is not None:
-                await part.close()
+            try:
+                if part is not None:
+                    await part.close()
+            except Exception as error:
+                await self._report(f"closing {type(part).__name__}", error)
 
     # Speaking
 
@@ -462,7 +468,7 @@ class VoiceChannel(Channel):
     def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Future[None] | None:
         if self._calls.find(session) is None:
             return None
-        ending = self._tasks.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
+        ending = self._ends.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
         # A backend that awaits this in its reading task, and cancels that task to disconnect, must not cancel the end.
         return asyncio.shield(ending)
 

@@ -22,7 +22,10 @@ from roomkit_sim.models.session_event import SessionStartedEvent
 if TYPE_CHECKING:
     from roomkit_sim.core.framework import RoomKit
 
-__all__ = ["InboundPath"]
+__all__ = ["PROCESS_TIMEOUT", "InboundPath"]
+
+PROCESS_TIMEOUT = "process_timeout"
+"""Why a message was blocked whose room was not given up in time: nobody has decided against it."""
 
 
 class InboundPath:
@@ -101,7 +104,7 @@ class InboundPath:
             async with asyncio.timeout(self._process_timeout):
                 await lock.__aenter__()
         except TimeoutError:
-            return InboundResult(blocked=True, reason="process_timeout")
+            return InboundResult(blocked=True, reason=PROCESS_TIMEOUT)
         aftermath = Aftermath(self._kit, room_id)
         try:
             # While it waited, the room may have been closed, the channel detached, the same message taken.

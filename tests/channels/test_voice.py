@@ -25,6 +25,7 @@ from roomkit_sim.models.event import (
 from roomkit_sim.models.hook import HookResult
 from roomkit_sim.providers.ai.base import AIResponse, AIToolCall
 from roomkit_sim.providers.ai.mock import MockAIProvider
+from roomkit_sim.voice.backends.mock import MockVoiceBackend
 from roomkit_sim.voice.base import TranscriptionResult, VoiceSession, VoiceSessionState
 from roomkit_sim.voice.events import TranscriptionEvent
 from roomkit_sim.voice.pipeline import AudioPipelineConfig, MockTurnDetector, TurnDecision
@@ -287,6 +288,81 @@ async def test_in_batch_mode_an_utterance_ends_on_request_whatever_the_pauses(vo
     assert ("voice", "I want to invest.") in await call.timeline()
 
 
+@pytest.mark.parametrize("during", ["recognition", "the hooks"])
+async def test_who_waits_for_an_utterance_is_told_when_the_session_ends_before_it_is_understood(voice_call, during):
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def wait(now):
+        if during == now:
+            begun.set()
+            await go.wait()
+
+    class Slow(MockSTTProvider):
+        async def transcribe(self, audio):
+            await wait("recognition")
+            return await super().transcribe(audio)
+
+    call = await voice_call(stt=Slow(["first"]), batch_mode=True)
+
+    @call.kit.hook(FINAL)
+    async def slow(event, context):
+        await wait("the hooks")
+        return HookResult.allow()
+
+    await call.speak(400)
+    flushed = asyncio.create_task(call.voice.flush_stt(call.session))
+    await begun.wait()
+    ending = asyncio.create_task(call.voice.end_session(call.session))
+    await asyncio.sleep(1)
+    go.set()
+    await ending
+    async with asyncio.timeout(5):
+        assert await flushed == ""
+
+
+async def test_who_waits_for_an_utterance_is_told_when_the_hooks_cannot_be_asked(voice_call, monkeypatch):
+    async def down(room_id: str) -> None:
+        raise StoreError("the database is down")
+
+    call = await voice_call(batch_mode=True)
+    call.kit.hook(FINAL)(lambda event, context: None)
+    await call.speak(400)
+    monkeypatch.setattr(call.kit.store, "get_room", down)
+    async with asyncio.timeout(5):
+        assert await call.voice.flush_stt(call.session) == ""
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_who_waits_for_an_utterance_is_told_when_the_recogniser_awaited_something_cancelled(
+    voice_call, streaming
+):
+    class Cancelling(MockSTTProvider):
+        async def transcribe(self, audio):
+            raise asyncio.CancelledError
+
+        async def transcribe_stream(self, audio):
+            raise asyncio.CancelledError
+            yield
+
+    call = await voice_call(stt=Cancelling(streaming=streaming), batch_mode=True)
+    await call.speak(400)
+    async with asyncio.timeout(5):
+        assert await call.voice.flush_stt(call.session) == ""
+    assert {error["exception"] for error in call.errors} == {"WorkCancelledError"}
+
+
+async def test_words_that_a_busy_room_does_not_take_in_time_are_reported(voice_call):
+    call = await voice_call()
+    async with call.kit.lock_manager.locked("call-1"):
+        await call.ask()
+        await asyncio.sleep(40)
+    await call.answer_played()
+    assert await call.timeline() == []
+    [error] = call.errors
+    assert error["where"] == "what the caller said"
+    assert "was held for too long" in error["message"]
+
+
 async def test_without_a_detector_the_recogniser_finds_the_utterances_itself(voice_call):
     class Remote(MockSTTProvider):
         """Hears an utterance in every second of audio."""
@@ -525,6 +601,17 @@ async def test_a_session_that_backend_and_application_have_made_ready_is_told_on
     assert call.voice.get_room_sessions("call-1") == [call.session, ready_first, bound_first]
 
 
+async def test_a_backend_that_is_ready_while_it_takes_the_caller_does_not_begin_the_session_twice(voice_call):
+    class ReadyAtOnce(MockVoiceBackend):
+        async def accept(self, session, connection):
+            await super().accept(session, connection)
+            await self.simulate_session_ready(session)
+
+    call = await voice_call(backend=ReadyAtOnce())
+    await asyncio.sleep(0.01)
+    assert [event.session for event in call.told(HookTrigger.ON_SESSION_STARTED)] == [call.session]
+
+
 async def test_beginning_and_end_are_framework_events(voice_call):
     call = await voice_call()
     events = []
@@ -560,6 +647,48 @@ async def test_a_backend_that_cancels_its_own_reader_when_it_disconnects_does_no
     assert reader.cancelled()
     assert call.told(HookTrigger.ON_SESSION_ENDED) == [call.session]
     assert call.voice.session_rooms == {}
+
+
+async def test_closing_lets_an_end_that_has_begun_come_to_its_end(call):
+    async def disconnect(session):
+        await asyncio.sleep(0.1)
+
+    call.backend.disconnect = disconnect
+    hang_up = asyncio.create_task(call.backend.simulate_client_disconnected(call.session))
+    await asyncio.sleep(0.01)
+    await call.voice.close()
+    await hang_up
+    assert call.told(HookTrigger.ON_SESSION_ENDED) == [call.session]
+
+
+async def test_closing_goes_on_after_a_part_that_fails(call):
+    async def fail():
+        raise OSError("device lost")
+
+    call.backend.close = fail
+    await call.voice.close()
+    assert (call.stt.closed, call.tts.closed) == (True, True)
+    assert [error["where"] for error in call.errors] == ["closing MockVoiceBackend"]
+
+
+async def test_nobody_is_spoken_to_who_has_hung_up_while_the_hooks_were_asked(call):
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    @call.kit.hook(HookTrigger.BEFORE_TTS)
+    async def slow(event, context):
+        asked.set()
+        await go.wait()
+        return HookResult.allow()
+
+    second = await call.voice.start_session("call-1", "caller-2", None)
+    sending = asyncio.create_task(call.kit.send_event("call-1", "agent", TextContent(body="Hello there")))
+    await asked.wait()
+    await call.voice.end_session(call.session)
+    go.set()
+    await sending
+    await call.answer_played()
+    assert {session_id for session_id, _ in call.backend.sent_audio} == {second.id}
+    assert call.errors == []
 
 
 async def test_a_backend_that_does_not_take_the_caller_leaves_nothing_behind(call):

@@ -13,6 +13,7 @@ from roomkit_sim.channels.voice import TTSPlaybackState
 from roomkit_sim.channels.voice_parts.playback import Playback
 from roomkit_sim.errors import ConfigurationError, ProviderError
 from roomkit_sim.models.enums import HookTrigger
+from roomkit_sim.models.event import TextContent
 from roomkit_sim.models.hook import HookResult
 from roomkit_sim.voice.base import AudioChunk
 from roomkit_sim.voice.interruption import InterruptionConfig, InterruptionStrategy
@@ -119,6 +120,48 @@ async def test_what_is_said_next_takes_the_place_of_what_is_being_said(call):
     assert cancelled.played_text == "I can help you"
     assert call.told(AFTER) == ["Or not."]
     assert [spoken["voice"] for spoken in call.tts.calls] == ["mock-voice", "another"]
+
+
+@sim
+@pytest.mark.parametrize("broken", [("wait_played",), ("send_audio",), ("send_audio", "wait_played")])
+async def test_a_speech_on_a_broken_line_is_over(call, monkeypatch, broken):
+    async def fail(*_):
+        raise ConnectionError("no line")
+
+    for method in broken:
+        monkeypatch.setattr(call.backend, method, fail)
+    await call.kit.send_event("call-1", "agent", TextContent(body=SENTENCE))
+    await call.answer_played()
+    assert call.voice.playback_state(call.session) is None
+    assert [event.reason for event in call.told(CANCELLED)] == ["error"]
+    assert {error["exception"] for error in call.errors} == {"ConnectionError"}
+
+
+@sim
+async def test_a_line_that_cannot_be_interrupted_is_reported_and_keeps_neither_speech_nor_session(call, monkeypatch):
+    def fail(session):
+        raise ConnectionError("no line")
+
+    monkeypatch.setattr(call.backend, "interrupt", fail)
+    await call.kit.send_event("call-1", "agent", TextContent(body=SENTENCE))
+    await call.voice.end_session(call.session)
+    await asyncio.sleep(0)
+    assert (call.voice.session_rooms, len(call.backend.calls_of("disconnect"))) == ({}, 1)
+    assert [event.reason for event in call.told(CANCELLED)] == ["disconnect"]
+    assert [error["where"] for error in call.errors] == ["interrupting the line"]
+
+
+@sim
+async def test_a_synthesiser_that_awaits_something_cancelled_has_failed(voice_call):
+    class Cancelling(MockTTSProvider):
+        async def synthesize_stream(self, text, *, voice=None):
+            raise asyncio.CancelledError
+            yield
+
+    call = await voice_call(tts=Cancelling())
+    await call.kit.send_event("call-1", "agent", TextContent(body=SENTENCE))
+    assert await call.voice.wait_playback_done("call-1")
+    assert [error["exception"] for error in call.errors] == ["WorkCancelledError"]
 
 
 @sim

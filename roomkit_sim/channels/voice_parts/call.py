@@ -35,6 +35,7 @@ class LiveCall:
         started: ON_SESSION_STARTED has been told, or is about to.
         ending: It is being ended; nothing new begins.
         utterance: What the caller is saying.
+        recognised: The utterance that is being recognised.
         speech: What is being said to the caller.
         turn: What the caller has said and nobody has answered, one entry for each utterance.
         turn_timer: Ends the turn if the caller says no more.
@@ -55,6 +56,7 @@ class LiveCall:
     started: bool = False
     ending: bool = False
     utterance: Utterance | None = None
+    recognised: Utterance | None = None
     speech: Speech | None = None
     turn: list[str] = field(default_factory=list)
     turn_timer: asyncio.TimerHandle | None = None
@@ -95,6 +97,8 @@ class LiveCall:
     def stop(self) -> None:
         """End all work but the telling of hooks."""
         self.stop_hearing()
+        if self.recognised is not None:
+            self.recognised.abort()
         self.recognitions.stop()
         self.turns.stop()
         self.listener.close()

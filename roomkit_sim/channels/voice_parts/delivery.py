@@ -55,7 +55,8 @@ class Delivery:
         voice = self._synthesis.voice_of(event.source.channel_id)
         text = await self._before_tts(calls[0].session, words)
         if text is not None:
-            for call in calls:
+            # Who has hung up while the hooks were asked is not spoken to any more.
+            for call in [call for call in calls if not call.ending]:
                 self._speaker.start(call, self._synthesis.text(text, voice), voice=voice)
 
     async def stream(self, pieces: AsyncIterator[str], room_id: str, channel_id: str) -> str:

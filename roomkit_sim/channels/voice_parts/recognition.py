@@ -10,6 +10,7 @@ from roomkit_sim.channels.voice_parts.call import LiveCall
 from roomkit_sim.channels.voice_parts.iteration import closing
 from roomkit_sim.channels.voice_parts.turns import Turns
 from roomkit_sim.channels.voice_parts.utterance import Utterance
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.errors import ProviderError
 from roomkit_sim.voice.base import TranscriptionResult
 from roomkit_sim.voice.stt.base import STTProvider
@@ -60,12 +61,14 @@ class Recognition:
         """Recognise one utterance, from its beginning to after its end. Runs in the session's ordered worker."""
         assert self._stt is not None
         result = None
+        call.recognised = utterance
         try:
             if utterance.streamed:
                 result = await self._while_it_comes(call, self._stt, utterance)
             if result is None and not utterance.endless:
                 result = await self._as_a_whole(call, self._stt, utterance)
         finally:
+            call.recognised = None
             if utterance.endless:
                 self._release(call, utterance)
         if not utterance.endless:
@@ -76,12 +79,14 @@ class Recognition:
     ) -> TranscriptionResult | None:
         finals: list[TranscriptionResult] = []
         try:
-            async with asyncio.timeout(None) as limit, closing(stt.transcribe_stream(utterance.chunks())) as results:
-                utterance.on_end = lambda: limit.reschedule(_deadline(self._timeout_s))
-                if utterance.ended.is_set():
-                    utterance.on_end()
-                async for result in results:
-                    self._take(call, utterance, result, finals)
+            with cancelled_only_from_outside(f"recogniser {stt.name}"):
+                stream = stt.transcribe_stream(utterance.chunks())
+                async with asyncio.timeout(None) as limit, closing(stream) as results:
+                    utterance.on_end = lambda: limit.reschedule(_deadline(self._timeout_s))
+                    if utterance.ended.is_set():
+                        utterance.on_end()
+                    async for result in results:
+                        self._take(call, utterance, result, finals)
         except Exception as error:
             if not utterance.aborted:
                 await self._room.report(call.session, f"recogniser {stt.name}", _as_provider_error(error, stt))
@@ -111,8 +116,9 @@ class Recognition:
         if utterance.aborted or not audio.data:
             return None
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await stt.transcribe(audio)
+            with cancelled_only_from_outside(f"recogniser {stt.name}"):
+                async with asyncio.timeout(self._timeout_s):
+                    return await stt.transcribe(audio)
         except Exception as error:
             await self._room.report(call.session, f"recogniser {stt.name}", _as_provider_error(error, stt))
             return None
@@ -122,9 +128,12 @@ class Recognition:
             return
 
         async def tell() -> None:
-            text = await self._turns.final(call, result)
-            if utterance.understood is not None and not utterance.understood.done():
-                utterance.understood.set_result(text)
+            text = ""
+            try:
+                text = await self._turns.final(call, result)
+            finally:
+                if utterance.understood is not None and not utterance.understood.done():
+                    utterance.understood.set_result(text)
 
         call.events.put(tell)
 

@@ -11,6 +11,7 @@ from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.voice_parts.call import LiveCall
 from roomkit_sim.channels.voice_parts.iteration import closing
 from roomkit_sim.channels.voice_parts.playback import Playback, TTSPlaybackState
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.clock import now
 from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.models.enums import HookTrigger
@@ -108,21 +109,26 @@ class Speaker:
         call.speech = None
         if speech.task is not None:
             speech.task.cancel()
-        self._backend.interrupt(call.session)
         self._cancelled(call, speech, state, reason)
+        try:
+            self._backend.interrupt(call.session)
+        except Exception as error:
+            # Whatever the line makes of it, it is over here: the next speech, or the end of the session, goes on.
+            self._tasks.spawn(self._room.report(call.session, "interrupting the line", error), name="report")
         return state
 
     async def _say(self, call: LiveCall, speech: Speech, source: Source) -> None:
         assert self._backend is not None
         try:
-            async with closing(source) as parts:
-                async for part in parts:
-                    await self._part(call, speech, part)
-            speech.playback.complete()
-            self._backend.end_of_response(call.session)
-            if not speech.sent.done():
-                speech.sent.set_result(True)
-            await self._played(call, speech)
+            with cancelled_only_from_outside("speech"):
+                async with closing(source) as parts:
+                    async for part in parts:
+                        await self._part(call, speech, part)
+                speech.playback.complete()
+                self._backend.end_of_response(call.session)
+                if not speech.sent.done():
+                    speech.sent.set_result(True)
+                await self._played(call, speech)
         except Exception as error:
             await self._failed(call, speech, error)
             return
@@ -157,7 +163,10 @@ class Speaker:
             speech.sent.set_exception(error)
         else:
             await self._room.report(call.session, "speech", error)
-        await self._played(call, speech)
+        try:
+            await self._played(call, speech)
+        except Exception as failure:
+            await self._room.report(call.session, "waiting until speech is played", failure)
         if call.speech is speech:
             call.speech = None
             self._cancelled(call, speech, speech.state(call.session.id), "error")

@@ -6,6 +6,8 @@ import asyncio
 
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.voice_parts.call import LiveCall
+from roomkit_sim.core.inbound import PROCESS_TIMEOUT
+from roomkit_sim.errors import RoomError
 from roomkit_sim.models.delivery import InboundMessage
 from roomkit_sim.models.enums import HookTrigger
 from roomkit_sim.models.event import TextContent
@@ -61,7 +63,13 @@ class Turns:
             content=TextContent(body=text),
             metadata={"voice_session_id": session.id, "source": "voice"},
         )
-        await self._room.kit.process_inbound(message, room_id=session.room_id)
+        result = await self._room.kit.process_inbound(message, room_id=session.room_id)
+        if result.reason == PROCESS_TIMEOUT:
+            lost = RoomError(
+                f"room {session.room_id!r} was held for too long: what the caller said did not get into it; find what "
+                f"holds it, or raise process_timeout"
+            )
+            await self._room.report(session, "what the caller said", lost)
 
     async def _allowed(self, call: LiveCall, result: TranscriptionResult) -> str:
         event = TranscriptionEvent(call.session, result.text, result.confidence, result.language)
