@@ -96,12 +96,19 @@ class VoiceHandover:
         finally:
             self._pending.pop(room_id, None)
         if self._farewell:
-            await self._voice.say_to_room(room_id, self._farewell, voice=self._voice.voice_of(from_agent))
-            await self._voice.wait_playback_done(room_id, PLAYBACK_SECONDS)
+            await self._take_leave(room_id, from_agent, self._farewell)
         if to_agent == HUMAN or not self._voice.get_room_sessions(room_id):
             return
         async with asyncio.timeout(GREETING_SECONDS):
             await self._ask_to_speak(room_id, from_agent, to_agent)
+
+    async def _take_leave(self, room_id: str, from_agent: str, farewell: str) -> None:
+        """A farewell that cannot be spoken is reported; the new agent must not be silent for it."""
+        try:
+            await self._voice.say_to_room(room_id, farewell, voice=self._voice.voice_of(from_agent))
+        except Exception as error:
+            await self._kit.report_error("farewell", error, room_id=room_id, channel_id=self._voice.channel_id)
+        await self._voice.wait_playback_done(room_id, PLAYBACK_SECONDS)
 
     async def _ask_to_speak(self, room_id: str, from_agent: str, to_agent: str) -> None:
         agent = self._handler.agent(to_agent)

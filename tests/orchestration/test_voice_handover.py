@@ -10,7 +10,7 @@ import pytest
 from roomkit_sim import Agent, ConversationPipeline, MockAIProvider, MockVoiceBackend, PipelineStage, RoomKit
 from roomkit_sim.channels.voice import VoiceChannel
 from roomkit_sim.channels.websocket import WebSocketChannel
-from roomkit_sim.errors import ConfigurationError
+from roomkit_sim.errors import ConfigurationError, ProviderError
 from roomkit_sim.orchestration.state import get_conversation_state
 from roomkit_sim.providers.ai.base import AIResponse, AIToolCall
 from roomkit_sim.voice.audio_frame import AudioFrame
@@ -91,6 +91,21 @@ async def test_farewell_takes_the_place_of_the_old_agents_own_words() -> None:
     line.install(farewell_prompt=FAREWELL)
     await line.say(await line.call())
     assert line.spoken == [(FAREWELL, "low"), ("I am the advisor.", "high")]
+    await line.kit.close()
+
+
+async def test_new_agent_greets_though_the_farewell_cannot_be_spoken() -> None:
+    def fail(text: str, voice: str | None) -> Exception | None:
+        return ProviderError("no voice today") if text == FAREWELL else None
+
+    line = Line()
+    line.tts._fail = fail
+    errors: list[str] = []
+    line.kit.on("error")(lambda event: errors.append(event.data["where"]))
+    line.install(farewell_prompt=FAREWELL)
+    await line.say(await line.call())
+    assert line.spoken[-1] == ("I am the advisor.", "high")
+    assert "farewell" in errors
     await line.kit.close()
 
 
