@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,6 +13,8 @@ from roomkit_sim.models.words import text_of
 from roomkit_sim.providers.ai.base import AIContext, AIMessage, AIProvider
 
 __all__ = ["CompactingMemory"]
+
+_log = logging.getLogger(__name__)
 
 _AgentInRoom: TypeAlias = tuple[str, str | None]
 """Agents do not see the same events, so each has a summary of its own."""
@@ -27,6 +30,9 @@ class _Summary:
 
 class CompactingMemory(MemoryProvider):
     """Keeps the newest events as they are and a summary of those before.
+
+    Where the summary cannot be written the events stay as they are until the next time: an agent that is reminded of
+    more than need be is better than one that does not answer.
 
     Args:
         inner: Remembers the conversation.
@@ -58,8 +64,8 @@ class CompactingMemory(MemoryProvider):
         events = self._not_summarised(agent, result.events)
         if len(events) >= self._threshold:
             split = max(0, len(events) - self._keep_recent)
-            await self._summarise(agent, events[:split])
-            events = events[split:]
+            if await self._summarise(agent, events[:split]):
+                events = events[split:]
         if agent not in self._summaries:
             return result
         note = AIMessage(role="user", content=f"[Summary of the conversation so far: {self._summaries[agent].text}]")
@@ -69,17 +75,30 @@ class CompactingMemory(MemoryProvider):
         known = self._summaries.get(agent)
         return events if known is None else [event for event in events if event.index > known.up_to_index]
 
-    async def _summarise(self, agent: _AgentInRoom, events: list[RoomEvent]) -> None:
-        """Put ``events`` into the summary; the one before is their beginning, so that nothing drops out of it."""
+    async def _summarise(self, agent: _AgentInRoom, events: list[RoomEvent]) -> bool:
+        """Put ``events`` into the summary; the one before is their beginning, so that nothing drops out of it.
+
+        Returns:
+            Whether they are in it now.
+        """
         if not events:
-            return
+            return False
         known = self._summaries.get(agent)
         before = [f"[Summary of what was said before: {known.text}]"] if known is not None else []
         lines = [f"{event.source.channel_id}: {text_of(event.content)}" for event in events]
         asked = AIContext(
             system_prompt=SUMMARISE, messages=[AIMessage(role="user", content="\n".join([*before, *lines]))]
         )
-        self._summaries[agent] = _Summary(events[-1].index, (await self._provider.generate(asked)).content)
+        try:
+            written = (await self._provider.generate(asked)).content.strip()
+        except Exception as error:
+            _log.warning("the summary for %s in room %s failed with %s", agent[1], agent[0], type(error).__name__)
+            return False
+        if not written:
+            _log.warning("the summary for %s in room %s is empty", agent[1], agent[0])
+            return False
+        self._summaries[agent] = _Summary(events[-1].index, written)
+        return True
 
     async def ingest(self, room_id: str, event: RoomEvent, *, channel_id: str | None = None) -> None:
         """Pass on what happened."""

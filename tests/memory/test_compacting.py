@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from roomkit_sim.errors import ProviderError
 from roomkit_sim.memory.compacting import CompactingMemory
 from roomkit_sim.memory.mock import MockMemoryProvider
 from roomkit_sim.memory.sliding_window import SlidingWindowMemory
 from roomkit_sim.models import AudioContent, Room, RoomContext, RoomEvent
-from roomkit_sim.providers.ai.base import AIMessage
+from roomkit_sim.providers.ai.base import AIMessage, AIResponse
 from roomkit_sim.providers.ai.mock import MockAIProvider
 
 EMPTY = RoomContext(room=Room(id="r"))
@@ -76,6 +77,25 @@ async def test_a_new_summary_begins_with_the_one_before_so_that_nothing_is_lost(
     talk.grow("e", "f")
     assert await talk.remember() == ([note("summary 2")], ["e", "f"])
     assert talk.asked[1] == "[Summary of what was said before: summary 1]\nweb: c\nweb: d"
+
+
+@pytest.mark.parametrize("broken", [ProviderError("down"), AIResponse(content=" ")])
+async def test_a_summary_that_cannot_be_written_leaves_the_events_and_is_tried_again(
+    talk: Talk, broken: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(context: Any) -> AIResponse:
+        if isinstance(broken, Exception):
+            raise broken
+        return broken
+
+    talk.grow("a", "b", "c", "d")
+    await talk.remember()
+    talk.grow("e", "f")
+    with monkeypatch.context() as patch:
+        patch.setattr(talk.writer, "generate", fail)
+        assert await talk.remember() == ([note("summary 1")], ["c", "d", "e", "f"])
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert await talk.remember() == ([note("summary 2")], ["e", "f"])
 
 
 async def test_what_has_left_the_window_stays_in_the_summary(talk: Talk) -> None:
