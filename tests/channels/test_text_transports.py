@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -127,6 +128,43 @@ async def test_a_browser_that_fails_is_dropped_and_reported_and_the_others_go_on
     assert chat.clients == ["here"]
     assert errors == ["websocket client gone"]
     assert received == [("here", "hello")]
+
+
+async def test_a_browser_that_connects_again_while_its_old_connection_fails_stays(kit: RoomKit) -> None:
+    chat = kit.channels["chat"]
+    assert isinstance(chat, WebSocketChannel)
+    received: list[tuple[str, str]] = []
+
+    async def gone(event: dict[str, Any]) -> None:
+        chat.connect("one", browser(received, "one"))
+        raise ConnectionError("gone")
+
+    chat.connect("one", gone)
+    await post(kit, "r", "lost")
+    await post(kit, "r", "hello")
+    assert (chat.clients, received) == (["one"], [("one", "hello")])
+
+
+@pytest.mark.sim
+async def test_a_browser_that_takes_nothing_any_more_is_dropped_and_holds_nobody_up(kit: RoomKit) -> None:
+    chat = kit.channels["chat"]
+    assert isinstance(chat, WebSocketChannel)
+    received: list[tuple[str, str]] = []
+    errors: list[tuple[str, str]] = []
+    kit.on("error")(lambda event: errors.append((event.data["where"], event.data["exception"])))
+
+    async def stuck(event: dict[str, Any]) -> None:
+        await asyncio.Event().wait()
+
+    chat.connect("stuck", stuck)
+    chat.connect("here", browser(received, "here"))
+    began_s = asyncio.get_running_loop().time()
+    posting = asyncio.create_task(post(kit, "r", "hello"))
+    await asyncio.sleep(0.001)
+    assert received == [("here", "hello")]
+    await posting
+    assert asyncio.get_running_loop().time() - began_s == pytest.approx(10)
+    assert (chat.clients, errors) == (["here"], [("websocket client stuck", "TimeoutError")])
 
 
 async def test_a_browser_that_disconnected_gets_nothing_and_may_do_so_twice(kit: RoomKit) -> None:
