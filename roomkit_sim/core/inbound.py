@@ -57,6 +57,7 @@ class InboundPath:
         self._rate = rate
         self._process_timeout = process_timeout
         self._channels_finding_rooms = InMemoryLockManager()
+        self._rooms_beginning = InMemoryLockManager()
 
     async def process(self, message: InboundMessage, room_id: str | None) -> InboundResult:
         """Process one message; its answers are in the room when this returns."""
@@ -125,14 +126,26 @@ class InboundPath:
         return InboundResult(event=stored)
 
     async def _find_room(self, message: InboundMessage) -> str:
-        """The message's room; the first messages of a channel, arriving at once, get one room and not one each."""
+        """The message's room; the first messages of a channel, arriving at once, get one room and not one each.
+
+        A message for a room that is being begun waits for its ON_SESSION_STARTED hooks, such as a greeting; messages
+        for other rooms do not.
+        """
         async with self._channels_finding_rooms.locked(message.channel_id):
-            return await self._router.route(message) or await self._open_room(message)
+            found = await self._router.route(message)
+            room_id = found or await self._open_room(message)
+        # Nobody comes in between: neither giving up the one lock nor taking the other, of a new room, waits.
+        async with self._rooms_beginning.locked(room_id):
+            if found is None:
+                await self._begin(room_id, message.channel_id)
+        return room_id
 
     async def _open_room(self, message: InboundMessage) -> str:
         room = await self._kit.create_room()
         await self._kit.attach_channel(room.id, message.channel_id)
-        started = SessionStartedEvent(room.id, message.channel_id)
-        context = await self._timeline.context(room.id)
-        await self._kit.hook_engine.run_async_hooks(room.id, HookTrigger.ON_SESSION_STARTED, started, context)
         return room.id
+
+    async def _begin(self, room_id: str, channel_id: str) -> None:
+        started = SessionStartedEvent(room_id, channel_id)
+        context = await self._timeline.context(room_id)
+        await self._kit.hook_engine.run_async_hooks(room_id, HookTrigger.ON_SESSION_STARTED, started, context)

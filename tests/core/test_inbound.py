@@ -304,6 +304,45 @@ async def test_the_first_messages_of_a_channel_arriving_at_once_share_one_room(m
     assert len({result.event.room_id for result in results if result.event is not None}) == 1
 
 
+async def test_a_room_that_is_being_begun_keeps_no_other_waiting_and_its_own_messages_come_after(
+    make_probe: Any, pause: Any
+) -> None:
+    rooms = {"bob": "bobs"}
+
+    class BySender(InboundRoomRouter):
+        async def route(self, message: InboundMessage) -> str | None:
+            return rooms.get(message.sender_id)
+
+    kit, go, done = RoomKit(inbound_router=BySender()), asyncio.Event(), list[str]()
+    kit.register_channel(make_probe("people"))
+    await kit.create_room("bobs")
+    await kit.attach_channel("bobs", "people")
+
+    @kit.hook(HookTrigger.ON_SESSION_STARTED, execution=HookExecution.ASYNC)
+    async def greet(event: SessionStartedEvent, context: RoomContext) -> None:
+        rooms["ann"] = event.room_id
+        await go.wait()
+        await write("greeting", sender_id="ann")
+
+    async def write(body: str, sender_id: str) -> None:
+        said = message(body).model_copy(update={"sender_id": sender_id})
+        result = await kit.process_inbound(said)
+        assert not result.blocked
+        done.append(body)
+
+    async with asyncio.timeout(5):
+        first = asyncio.create_task(write("first", "ann"))
+        await pause()
+        second = asyncio.create_task(write("second", "ann"))
+        await pause()
+        await write("another room", "bob")
+        assert done == ["another room"]
+        go.set()
+        await asyncio.gather(first, second)
+    assert done[:2] == ["another room", "greeting"]
+    assert len(await kit.store.list_rooms()) == 2
+
+
 async def test_a_message_that_fits_several_rooms_enters_none(kit: RoomKit, say: Any, said: Any) -> None:
     await kit.create_room("other")
     await kit.attach_channel("other", "people")
