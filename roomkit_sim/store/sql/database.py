@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -36,7 +36,7 @@ class Database:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         # SQLite lets waiting writers poll, which is slow and unfair: those of this process queue up here instead.
-        self._write_turn: AbstractAsyncContextManager[Any] = asyncio.Lock() if address.is_sqlite else nullcontext()
+        self._writers = asyncio.Lock() if address.is_sqlite else None
 
     async def open(self) -> AsyncEngine:
         """Connect and see to the schema, unless that is done already.
@@ -79,8 +79,28 @@ class Database:
         """A connection in a transaction: everything or nothing, and on disk when this is left."""
         engine = await self.open()
         with self._translated(doing):
-            async with self._write_turn, engine.begin() as connection:
+            async with self._write_turn(doing), engine.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def _write_turn(self, doing: str) -> AsyncIterator[None]:
+        """The turn of one writer of this process; where the database has no need of it, everybody's at once."""
+        if self._writers is None:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._writers.acquire()
+        except TimeoutError:
+            raise StoreError(
+                f"{doing} failed in the {self.address.place}: other writes of this process took longer than "
+                f"{self._timeout:g} s. To do: find what holds the file, write less at once, or raise the timeout",
+                retryable=True,
+            ) from None
+        try:
+            yield
+        finally:
+            self._writers.release()
 
     async def _open(self) -> AsyncEngine:
         engine = self._make_engine()

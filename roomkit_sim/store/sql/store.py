@@ -33,7 +33,8 @@ class SQLStore(ConversationStore):
 
     Args:
         url: ``sqlite:///path/to/file.db`` or ``postgresql://user:password@host:port/database``.
-        timeout: Seconds to wait for a connection, for an answer, or for SQLite's write lock.
+        timeout: Seconds to wait for a connection, for an answer, for the turn to write to an SQLite file, or for the
+            file's lock.
         pool_size: How many connections to keep; when all are busy, up to ten more are made for a while.
 
     Raises:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from roomkit_sim.errors import StoreError
+from roomkit_sim.models import Room
 from roomkit_sim.store.sql import SQLStore
 from roomkit_sim.store.sql.address import read_address
 from roomkit_sim.store.sql.sqlite import switch_to_wal
@@ -47,6 +48,22 @@ async def test_a_refused_switch_to_the_log_is_tried_again(
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as later:
         assert later.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert len(pauses) == 2
+
+
+async def test_many_writers_wait_for_a_held_file_no_longer_than_one(sqlite_url: str) -> None:
+    async with SQLStore(sqlite_url, timeout=0.1) as store:
+        other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(5):
+            failed = await asyncio.gather(
+                *(store.create_room(Room(id=str(number))) for number in range(60)), return_exceptions=True
+            )
+        other.close()
+        assert {type(error) for error in failed} == {StoreError}
+        assert [getattr(error, "retryable", False) for error in failed] == [True] * 60
+        assert "other writes of this process took longer than 0.1 s" in str(failed[-1])
+        await store.create_room(Room(id="later"))
+        assert [room.id for room in await store.list_rooms()] == ["later"]
 
 
 async def test_opening_gives_up_after_the_timeout(sqlite_url: str, reader: sqlite3.Connection) -> None:
