@@ -26,6 +26,8 @@ def read_wav(path: Path) -> tuple[int, bytes]:
         raise ConfigurationError(f"{path} is no WAV file that can be played: {error}") from error
     if width != 2:
         raise ConfigurationError(f"{path} has {8 * width} bits a sample: only PCM of 16 bits can be played")
+    # A file that was cut off may end in the middle of a sample.
+    pcm = pcm[: len(pcm) - len(pcm) % (2 * channels)]
     if channels == 1:
         return rate_hz, pcm
     import numpy as np

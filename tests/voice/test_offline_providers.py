@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import importlib.util
 import os
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,18 +85,43 @@ async def test_a_word_that_the_dictionary_lacks_is_named() -> None:
         await stt.close()
 
 
-async def test_a_process_that_died_is_an_error_once_and_then_replaced(tts: Pyttsx3TTSProvider) -> None:
+async def test_a_process_that_died_is_replaced_and_costs_the_utterance_in_which_it_died_at_most(
+    tts: Pyttsx3TTSProvider,
+) -> None:
     stt = PocketSphinxSTTProvider(phrases=PHRASES)
     spoken = await tts.synthesize(PHRASES[0])
     await stt.transcribe(spoken)
     assert stt._process is not None
     os.kill(stt._process.pid, signal.SIGKILL)
     await stt._process.wait()
-    with pytest.raises(ProviderError, match="process has ended"):
+    assert (await stt.transcribe(spoken)).text == PHRASES[0]
+    os.kill(stt._process.pid, signal.SIGKILL)
+    with pytest.raises(ProviderError, match="process has ended") as caught:
         await stt.transcribe(spoken)
+    assert caught.value.retryable
     assert (await stt.transcribe(spoken)).text == PHRASES[0]
     await stt.close()
     await stt.close()
+
+
+@pytest.mark.parametrize(
+    ("provider", "use"),
+    [
+        (PocketSphinxSTTProvider, lambda stt: stt.transcribe(AudioChunk(b"\0\0" * 1600, 16000))),
+        (Pyttsx3TTSProvider, lambda tts: tts.synthesize("a secret")),
+    ],
+)
+async def test_a_process_that_cannot_be_started_is_an_error_of_the_provider(
+    monkeypatch: pytest.MonkeyPatch, provider: Any, use: Any
+) -> None:
+    async def refuse(*command: str, **_: object) -> None:
+        raise OSError(errno.E2BIG, os.strerror(errno.E2BIG), command[-1])
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse)
+    asked = use(provider())
+    with pytest.raises(ProviderError, match="Argument list too long") as caught:
+        await asked
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("provider", "extra"), [(Pyttsx3TTSProvider, "tts"), (PocketSphinxSTTProvider, "stt")])

@@ -84,7 +84,9 @@ class PocketSphinxSTTProvider(STTProvider):
 
     async def _recognise(self, pcm: bytes) -> str:
         async with self._turn:
-            process = self._process or await self._start()
+            process = self._process
+            if process is None or process.returncode is not None:
+                process = await self._start()
             try:
                 answer = await _asked(process, pcm)
             except BaseException:
@@ -96,9 +98,13 @@ class PocketSphinxSTTProvider(STTProvider):
         return str(answer["text"])
 
     async def _start(self) -> Process:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", str(_WORKER), json.dumps(self._settings), stdin=PIPE, stdout=PIPE, stderr=DEVNULL
-        )
+        settings = json.dumps(self._settings)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", str(_WORKER), settings, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
+            )
+        except OSError as error:
+            raise _failure(f"its process cannot be started ({error})", retryable=True) from error
         return self._process
 
 

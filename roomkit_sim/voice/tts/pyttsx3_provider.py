@@ -81,9 +81,17 @@ class Pyttsx3TTSProvider(TTSProvider):
         """
         if not text.strip():
             return AudioChunk(b"", self._sample_rate, is_final=True)
+        try:
+            return await self._spoken(text, voice or self._voice)
+        except OSError as error:
+            # The text itself is handed over with the command: what the system says of it does not quote it.
+            reason = error.strerror or type(error).__name__
+            raise ProviderError(f"speech synthesis failed: {reason}", provider=_NAME) from None
+
+    async def _spoken(self, text: str, voice: str) -> AudioChunk:
         with tempfile.TemporaryDirectory(prefix="speech-") as folder:
             path = Path(folder) / "speech.wav"
-            order = {**self._settings, "text": text, "voice": voice or self._voice, "path": str(path)}
+            order = {**self._settings, "text": text, "voice": voice, "path": str(path)}
             command = [sys.executable, "-P", str(_WORKER), json.dumps(order)]
             status, complaint = self._run_inline(command) if self._inline else await self._run(command)
             if status:

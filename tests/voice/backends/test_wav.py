@@ -171,3 +171,15 @@ def test_a_track_holds_what_was_sent_where_it_was_played(steps: list[tuple[str, 
             model += [0] * max(0, now - len(model)) + samples
         assert track.end == len(model)
     assert np.frombuffer(track.pcm(now), "<i2").tolist() == (model + [0] * now)[:now]
+
+
+@pytest.mark.parametrize(("channels", "whole"), [(1, 4), (2, 3)])
+def test_a_file_that_was_cut_off_in_the_middle_of_a_sample_plays_to_the_sample_before(
+    tmp_path: Path, channels: int, whole: int
+) -> None:
+    path = tmp_path / "cut.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((channels, 2, RATE, 0, "NONE", "not compressed"))
+        file.writeframes(b"\x01\x00" * (5 if channels == 1 else 8))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert read_wav(path) == (RATE, b"\x01\x00" * whole)
