@@ -134,8 +134,10 @@ class AIChannel(Channel):
 
     async def close(self) -> None:
         """Release memory and model."""
-        await self.memory.close()
-        await self.provider.close()
+        try:
+            await self.memory.close()
+        finally:
+            await self.provider.close()
 
     def _as_message(self, event: RoomEvent) -> AIMessage:
         own = event.source.channel_id == self.channel_id

@@ -13,6 +13,7 @@ import pytest
 from roomkit_sim.channels.ai import AIChannel, text_of
 from roomkit_sim.channels.websocket import WebSocketChannel
 from roomkit_sim.core.framework import RoomKit
+from roomkit_sim.memory.sliding_window import SlidingWindowMemory
 from roomkit_sim.models.delivery import InboundMessage
 from roomkit_sim.models.enums import HookExecution, HookTrigger
 from roomkit_sim.models.event import (
@@ -229,6 +230,23 @@ async def test_closing_an_agent_closes_its_model(room: Any) -> None:
     here = await room(Closing())
     await here.kit.close()
     assert closed == ["model"]
+
+
+async def test_closing_an_agent_closes_its_model_though_its_memory_fails(room: Any) -> None:
+    closed: list[str] = []
+
+    class Closing(MockAIProvider):
+        async def close(self) -> None:
+            closed.append("model")
+
+    class Failing(SlidingWindowMemory):
+        async def close(self) -> None:
+            raise OSError("disk full")
+
+    here = await room(Closing(), memory=Failing())
+    await here.kit.close()
+    assert closed == ["model"]
+    assert [error["where"] for error in here.errors] == ["closing channel ai"]
 
 
 async def test_a_model_that_sees_gets_pictures_now_and_remembered_and_its_own_words_as_words(room: Any) -> None:
