@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -161,13 +162,14 @@ class HandoffHandler:
                 return PreparedHandoff(room_id, calling_agent_id, decision, before, before, result)
             escalated_to = self._escalation_channel(decision.escalation, bindings)
             after = _after(before, calling_agent_id, decision, escalated_to)
-            await self._store(room_id, after, "handoff")
             try:
-                await self._announce(room_id, calling_agent_id, handoff_notice(calling_agent_id, decision))
-                if escalated_to is not None:
-                    await self._announce(room_id, calling_agent_id, continuation(escalated_to))
-            except Exception as error:
-                refused = Refused(decision.target, f"the handoff could not be announced: {error}")
+                await self._store(room_id, after, "handoff")
+                refused = await self._announced(room_id, calling_agent_id, decision, escalated_to)
+            except asyncio.CancelledError:
+                # A tool loop that ran out of time, say: nobody is left who lets the handoff take effect.
+                await self._store(room_id, before, "rolled_back", reason="the handoff was cancelled")
+                raise
+            if refused is not None:
                 await self._store(room_id, before, "rolled_back", reason=refused.reason)
                 result = HandoffResult(accepted=False, reason=refused.reason)
                 return PreparedHandoff(room_id, calling_agent_id, refused, before, before, result)
@@ -175,6 +177,18 @@ class HandoffHandler:
             accepted=True, new_agent_id=decision.to_agent, new_phase=decision.to_phase, message=TRANSFERRED
         )
         return PreparedHandoff(room_id, calling_agent_id, decision, before, after, result)
+
+    async def _announced(
+        self, room_id: str, from_agent: str, decision: Accepted, escalated_to: str | None
+    ) -> Refused | None:
+        """Tell the room; gives the refusal that the handoff becomes where that fails."""
+        try:
+            await self._announce(room_id, from_agent, handoff_notice(from_agent, decision))
+            if escalated_to is not None:
+                await self._announce(room_id, from_agent, continuation(escalated_to))
+        except Exception as error:
+            return Refused(decision.target, f"the handoff could not be announced: {error}")
+        return None
 
     async def complete(self, prepared: PreparedHandoff) -> HandoffResult:
         """The second half: hooks, and the switch of live sessions. A switch that fails is undone and reported."""

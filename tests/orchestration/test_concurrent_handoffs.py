@@ -196,3 +196,34 @@ async def test_a_failed_switch_does_not_take_back_what_came_after_it(voice_desk:
     assert (await desk.state()).active_agent_id == "closer"
     await desk.handler.complete(later[0])
     assert desk.config(session)[1] == "Voice of closer"
+
+
+@pytest.mark.parametrize("where", ["while it is stored", "while it is announced"])
+async def test_a_handoff_that_is_cancelled_before_it_is_announced_leaves_the_state_as_it_was(
+    text_desk: Build, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    desk = await text_desk(stages=FORK)
+    before, begun, save = await desk.handler.ensure_state("call-1"), asyncio.Event(), desk.kit.store.update_room
+
+    async def hang(*_: Any, **__: Any) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def save_and_hang(room: Any) -> None:
+        await save(room)
+        if not begun.is_set():
+            await hang()
+
+    with monkeypatch.context() as patch:
+        if where == "while it is stored":
+            patch.setattr(desk.kit.store, "update_room", save_and_hang)
+        else:
+            patch.setattr(desk.kit, "send_event", hang)
+        asked = asyncio.create_task(desk.handle("triage", "advisor"))
+        await begun.wait()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+    assert await desk.state() == before
+    assert desk.observed.of("conversation_state")[-1]["why"] == "rolled_back"
+    assert (await desk.handle("triage", "advisor")).accepted
