@@ -6,7 +6,8 @@ What decides and changes a room happens under its lock; observers run after it, 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from roomkit_sim.core.aftermath import Aftermath, collecting, open_aftermath
@@ -76,7 +77,7 @@ class Timeline:
         Returns:
             The event as stored; its status is BLOCKED when a hook stopped it.
         """
-        with collecting(aftermath):
+        with self._telling_what_was_done(aftermath), collecting(aftermath):
             stored, replies = await self._enter(event, aftermath)
             waiting = deque(replies)
             budget = 10 * self._max_chain_depth
@@ -96,7 +97,7 @@ class Timeline:
 
         An intelligence is not shown what the system posts, unless it is routed to it: an answer would have no place.
         """
-        with collecting(aftermath):
+        with self._telling_what_was_done(aftermath), collecting(aftermath):
             context = await self.context(event.room_id)
             stored = await self._store.add_event_auto_index(event.room_id, delivered(event, context))
             context.recent_events.append(stored)
@@ -115,6 +116,15 @@ class Timeline:
             self._kit.background.spawn(self._tell(aftermath), name=f"observers of room {room_id}")
         else:
             await self._tell(aftermath)
+
+    @contextmanager
+    def _telling_what_was_done(self, aftermath: Aftermath) -> Iterator[None]:
+        """Where a store fails in the middle, what was stored and delivered before it is told like anything else."""
+        try:
+            yield
+        except Exception:
+            self._kit.background.spawn(self.settle(aftermath), name=f"observers of room {aftermath.room_id}")
+            raise
 
     async def _tell(self, aftermath: Aftermath) -> None:
         room_id = aftermath.room_id

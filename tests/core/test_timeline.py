@@ -9,6 +9,7 @@ import pytest
 
 from roomkit_sim.channels.ai import AIChannel
 from roomkit_sim.core.framework import RoomKit
+from roomkit_sim.errors import StoreError
 from roomkit_sim.models import (
     ChannelBinding,
     ChannelOutput,
@@ -339,6 +340,30 @@ async def test_a_channel_that_fails_is_reported_with_its_room_and_the_others_go_
 
 
 # Order
+
+
+async def test_what_was_delivered_before_the_store_failed_is_told_to_the_observers(
+    kit: RoomKit, say: Any, join: Any, make_agent: Any, pause: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    store_event = kit.store.add_event_auto_index
+
+    async def fail(room_id: str, event: RoomEvent) -> RoomEvent:
+        if event.source.channel_id == "bot":
+            raise StoreError("disk full")
+        return await store_event(room_id, event)
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST, execution=HookExecution.ASYNC)
+    async def after(event: RoomEvent, context: RoomContext) -> None:
+        told.append(event.source.channel_id)
+
+    await join(make_agent("bot", "hi there"))
+    monkeypatch.setattr(kit.store, "add_event_auto_index", fail)
+    with pytest.raises(StoreError):
+        await say("hello")
+    await pause()
+    assert told == ["people"]
+    assert not kit.lock_manager.is_held("r")
 
 
 async def test_concurrent_messages_and_notices_get_dense_indices_and_keep_their_order(
