@@ -235,6 +235,23 @@ async def test_a_synthesiser_that_takes_text_as_it_is_written_speaks_before_the_
     assert call.told(HookTrigger.AFTER_TTS) == ["Let me look. 4 percent."]
 
 
+async def test_a_voice_that_fails_is_reported_and_the_default_one_speaks_what_is_being_written(spoken_call, log):
+    class OneVoice(LoggingTTS):
+        async def synthesize_stream_input(self, text, *, voice=None):
+            if voice != self.default_voice:
+                await anext(text)
+                raise ProviderError("no such voice")
+            async for chunk in super().synthesize_stream_input(text, voice=voice):
+                yield chunk
+
+    call = await spoken_call([f"{FIRST} ", 1.0, SECOND], tts=OneVoice(log, streaming_input=True, ms_per_character=70))
+    await call.ask()
+    await asyncio.sleep(10)
+    assert said(call) == [FIRST, SECOND]
+    assert call.told(HookTrigger.AFTER_TTS) == [f"{FIRST} {SECOND}"]
+    assert [error["where"] for error in call.errors] == ["voice 'agents-voice' of mock"]
+
+
 async def test_nothing_is_interrupted_for_an_answer_that_has_no_words_yet(spoken_call):
     call = await spoken_call([30.0, FIRST], ["unused"])
     await call.voice.say(call.session, "Please hold the line. " * 5)

@@ -73,13 +73,9 @@ class Synthesis:
         """
         tts = self.require()
         if self._streaming and tts.supports_streaming_input:
-            spoken: list[str] = []
-            source = tts.synthesize_stream_input(_noting(sentences, spoken), voice=voice)
-            async with closing(source) as chunks:
-                async for chunk in chunks:
-                    while spoken:
-                        yield spoken.pop(0)
-                    yield chunk
+            async with closing(self._as_it_is_written(tts, sentences, voice)) as parts:
+                async for part in parts:
+                    yield part
             return
         async for sentence in sentences:
             if isinstance(sentence, Pause):
@@ -88,6 +84,28 @@ class Synthesis:
             async with closing(self._audio(tts, sentence, voice)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+
+    async def _as_it_is_written(self, tts: TTSProvider, sentences: AsyncIterator[str], voice: str | None) -> Source:
+        """One stream in the voice; if that fails before it has said anything, what it took and the rest in another."""
+        taken: list[str] = []
+        unspoken: list[str] = []
+        source = tts.synthesize_stream_input(_noting(sentences, taken, unspoken), voice=voice)
+        begun = False
+        try:
+            async with closing(_with_texts(source, unspoken)) as parts:
+                async for part in parts:
+                    begun = True
+                    yield part
+            return
+        except Exception as error:
+            if begun or voice is None or voice == tts.default_voice:
+                raise
+            await self._report(f"voice {voice!r} of {tts.name}", error)
+        unspoken = []
+        source = tts.synthesize_stream_input(_noting(_again(taken, sentences), [], unspoken), voice=tts.default_voice)
+        async with closing(_with_texts(source, unspoken)) as parts:
+            async for part in parts:
+                yield part
 
     async def _audio(self, tts: TTSProvider, text: str, voice: str | None) -> AsyncIterator[AudioChunk]:
         """Audio in the voice, or in the default one if that voice fails before it has said anything."""
@@ -117,8 +135,25 @@ class Synthesis:
                 yield chunk
 
 
-async def _noting(sentences: AsyncIterator[str], spoken: list[str]) -> AsyncIterator[str]:
+async def _noting(sentences: AsyncIterator[str], taken: list[str], unspoken: list[str]) -> AsyncIterator[str]:
     async for sentence in sentences:
+        taken.append(sentence)
         if not isinstance(sentence, Pause):
-            spoken.append(sentence)
+            unspoken.append(sentence)
         yield sentence
+
+
+async def _again(taken: list[str], sentences: AsyncIterator[str]) -> AsyncIterator[str]:
+    for sentence in taken:
+        yield sentence
+    async for sentence in sentences:
+        yield sentence
+
+
+async def _with_texts(source: AsyncIterator[AudioChunk], unspoken: list[str]) -> Source:
+    """The audio, and before it the sentences that were taken for it."""
+    async with closing(source) as chunks:
+        async for chunk in chunks:
+            while unspoken:
+                yield unspoken.pop(0)
+            yield chunk
