@@ -119,7 +119,7 @@ def test_webrtc_refuses_a_rate_that_it_does_not_know() -> None:
 
 def test_a_missing_package_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "webrtcvad", None)
-    with pytest.raises(ConfigurationError, match="webrtcvad-wheels"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'roomkit-sim\[vad\]'"):
         WebRTCVADProvider()
 
 

@@ -15,6 +15,7 @@ from roomkit_sim.providers.gemini.ai_config import GeminiConfig
 from roomkit_sim.providers.gemini.ai_failures import gemini_failure
 from roomkit_sim.providers.gemini.ai_request import GeminiRequest, gemini_request
 from roomkit_sim.providers.gemini.ai_response import GeminiAnswer
+from roomkit_sim.providers.sdk import require_sdk
 
 if TYPE_CHECKING:
     from google import genai
@@ -57,6 +58,7 @@ class GeminiAIProvider(RemoteAIProvider[GeminiRequest]):
             client.close()
 
     def _request(self, context: AIContext) -> GeminiRequest:
+        require_sdk("google.genai", "google-genai", "gemini", "GeminiAIProvider")
         return gemini_request(context, self.config)
 
     async def _complete(self, request: GeminiRequest) -> AIResponse:

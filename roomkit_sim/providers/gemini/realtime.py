@@ -25,6 +25,7 @@ from roomkit_sim.providers.gemini.live_events import (
     Transcript,
 )
 from roomkit_sim.providers.gemini.live_session import Dialler, LiveSession, LiveTiming, SessionListener
+from roomkit_sim.providers.sdk import require_sdk
 from roomkit_sim.voice.base import VoiceSession
 from roomkit_sim.voice.realtime.provider import ConnectionStep, RealtimeCapabilities, RealtimeVoiceProvider
 from roomkit_sim.voice.resampler import StreamResampler
@@ -98,6 +99,7 @@ class GeminiLiveProvider(RealtimeVoiceProvider):
         provider_config: Mapping[str, Any] | None = None,
     ) -> None:
         """Open the session's first connection. See the base class, and ``live_config`` for ``provider_config``."""
+        require_sdk("google.genai", "google-genai", "gemini", "GeminiLiveProvider")
         if session.id in self._live:
             raise ProviderError(f"gemini: session {session.id} is connected already; reconfigure or disconnect it")
         settings = LiveSettings(

@@ -15,6 +15,7 @@ from roomkit_sim.providers.openai.ai_config import OpenAIConfig
 from roomkit_sim.providers.openai.ai_failures import openai_failure
 from roomkit_sim.providers.openai.ai_request import openai_request
 from roomkit_sim.providers.openai.ai_response import OpenAIAnswer, answer_of
+from roomkit_sim.providers.sdk import require_sdk
 
 if TYPE_CHECKING:
     import openai
@@ -62,6 +63,7 @@ class OpenAIAIProvider(RemoteAIProvider[dict[str, Any]]):
             await client.close()
 
     def _request(self, context: AIContext) -> dict[str, Any]:
+        require_sdk("openai", "openai", "openai", "OpenAIAIProvider")
         return openai_request(context, self.config)
 
     async def _complete(self, request: dict[str, Any]) -> AIResponse:

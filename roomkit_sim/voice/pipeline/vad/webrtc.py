@@ -78,6 +78,6 @@ def _detector(mode: int) -> Any:
         import webrtcvad
     except ImportError as error:
         raise ConfigurationError(
-            "WebRTCVADProvider needs the package webrtcvad: pip install webrtcvad-wheels, or use EnergyVADProvider"
+            "WebRTCVADProvider needs the package webrtcvad: pip install 'roomkit-sim[vad]', or use EnergyVADProvider"
         ) from error
     return webrtcvad.Vad(mode)
