@@ -29,7 +29,9 @@ def observe(observer: Observer) -> Iterator[None]:
         _observers.reset(token)
 
 
-def notify(event: FrameworkEvent) -> None:
-    """Show ``event`` to the observers of this context."""
-    for observer in _observers.get():
+def notify(event: FrameworkEvent) -> bool:
+    """Show ``event`` to the observers of this context; tells whether there were any."""
+    watching = _observers.get()
+    for observer in watching:
         observer(event)
+    return bool(watching)

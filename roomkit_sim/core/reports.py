@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["Reports", "system_event"]
 
 _log = logging.getLogger(__name__)
+_app_log = logging.getLogger("roomkit_sim")
 
 
 class Reports:
     """Brings framework events to observers and handlers, and errors to the ON_ERROR hooks of their room.
+
+    An error for which nobody listens, neither observer, handler nor hook, is logged under the name ``roomkit_sim``.
 
     Args:
         kit: The kit that reports.
@@ -38,16 +41,22 @@ class Reports:
         """Call ``handler`` with the events of a type; ``"*"`` is all of them."""
         self._handlers.setdefault(event_type, []).append(handler)
 
-    async def emit(self, event: FrameworkEvent) -> None:
-        """Tell observers, then handlers. A handler that fails stops nobody and is reported."""
-        observers.notify(event)
-        for handler in (*self._handlers.get(event.type, ()), *self._handlers.get("*", ())):
+    async def emit(self, event: FrameworkEvent) -> bool:
+        """Tell observers, then handlers. A handler that fails stops nobody and is reported.
+
+        Returns:
+            Whether there was anybody to tell.
+        """
+        observed = observers.notify(event)
+        handlers = (*self._handlers.get(event.type, ()), *self._handlers.get("*", ()))
+        for handler in handlers:
             try:
                 result = handler(event)
                 if inspect.isawaitable(result):
                     await result
             except Exception as error:
                 await self._handler_failed(event, error)
+        return observed or bool(handlers)
 
     async def error(self, where: str, error: BaseException, room_id: str | None, channel_id: str | None) -> None:
         """Tell of an error now, and run the ON_ERROR hooks of its room as soon as nobody around this holds it.
@@ -55,7 +64,8 @@ class Reports:
         Raises nothing: nobody awaits an error that is reported.
         """
         event = _error_event(where, error, room_id, channel_id)
-        await self.emit(event)
+        if not (await self.emit(event) or self._has_error_hooks(room_id)):
+            _log_unheard(event)
         if room_id is None:
             return
         notice = system_event(room_id, f"{where} failed", metadata=event.data)
@@ -82,7 +92,7 @@ class Reports:
         """Tell of a hook that failed; the failure of an ON_ERROR hook does not run the ON_ERROR hooks again."""
         where = f"hook {failure.hook} ({trigger})"
         if trigger is HookTrigger.ON_ERROR:
-            await self.emit(_error_event(where, failure.error, failure.room_id, None))
+            await self._emit_or_log(_error_event(where, failure.error, failure.room_id, None))
         else:
             await self.error(where, failure.error, failure.room_id, None)
 
@@ -93,11 +103,20 @@ class Reports:
         context = RoomContext(room=room, bindings=await self._kit.store.list_bindings(room.id))
         await self._kit.hook_engine.run_async_hooks(room.id, HookTrigger.ON_ERROR, notice, context)
 
+    async def _emit_or_log(self, error: FrameworkEvent) -> None:
+        """For an error of which no hook is told."""
+        if not await self.emit(error):
+            _log_unheard(error)
+
+    def _has_error_hooks(self, room_id: str | None) -> bool:
+        """Whether hooks are told of an error; outside a room none are."""
+        return room_id is not None and bool(self._kit.hook_engine.hooks_for(room_id, HookTrigger.ON_ERROR))
+
     async def _handler_failed(self, event: FrameworkEvent, error: Exception) -> None:
         """Tell the handlers of errors; one of those that fails itself is shown to observers and the log only."""
         failure = _error_event(f"handler of {event.type}", error, event.room_id, event.channel_id)
         if event.type != "error":
-            await self.emit(failure)
+            await self._emit_or_log(failure)
             return
         observers.notify(failure)
         _log.error("a handler of error events failed with %s", type(error).__name__)
@@ -112,6 +131,17 @@ def system_event(room_id: str, body: str, metadata: dict[str, Any] | None = None
         content=SystemContent(body=body),
         visibility="internal",
         metadata=metadata or {},
+    )
+
+
+def _log_unheard(error: FrameworkEvent) -> None:
+    """An agent that stays silent because its key is wrong must not be a riddle to who has registered nothing yet."""
+    _app_log.error(
+        '%s failed%s: %s: %s (kit.on("error") or an ON_ERROR hook takes such errors in place of this log)',
+        error.data["where"],
+        "" if error.room_id is None else f" in room {error.room_id!r}",
+        error.data["exception"],
+        error.data["message"],
     )
 
 

@@ -10,7 +10,14 @@ import pytest
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.core.observers import observe
 from roomkit_sim.errors import StoreError
-from roomkit_sim.models import FrameworkEvent, HookResult, HookTrigger, RoomContext, RoomEvent
+from roomkit_sim.models import (
+    FrameworkEvent,
+    HookExecution,
+    HookResult,
+    HookTrigger,
+    RoomContext,
+    RoomEvent,
+)
 
 
 async def test_handlers_of_one_type_and_of_all_types_are_called() -> None:
@@ -209,3 +216,45 @@ async def test_a_failing_error_hook_does_not_run_the_error_hooks_again(kit: Room
     await kit.report_error("somewhere", LookupError("first"), room_id="r")
     assert calls == ["called"]
     assert seen == ["somewhere", "hook broken (on_error)"]
+
+
+async def test_an_error_that_nobody_listens_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    kit = RoomKit()
+    await kit.create_room(room_id="r")
+    await kit.report_error("agent a", LookupError("no such model"), room_id="r", channel_id="a")
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("roomkit_sim", "ERROR")
+    assert record.getMessage() == (
+        "agent a failed in room 'r': LookupError: no such model (kit.on(\"error\") or an ON_ERROR hook takes such "
+        "errors in place of this log)"
+    )
+
+
+async def test_an_error_that_somebody_listens_for_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    listening, watching, hooked, observed = RoomKit(), RoomKit(), RoomKit(), RoomKit()
+    listening.on("error")(lambda event: None)
+    watching.on("*")(lambda event: None)
+
+    @hooked.hook(HookTrigger.ON_ERROR, execution=HookExecution.ASYNC)
+    async def note(event: RoomEvent, context: RoomContext) -> None:
+        pass
+
+    await hooked.create_room(room_id="r")
+    for kit in (listening, watching, hooked):
+        await kit.report_error("agent a", LookupError("no such model"), room_id="r")
+    with observe(lambda event: None):
+        await observed.report_error("agent a", LookupError("no such model"), room_id="r")
+    assert caplog.records == []
+
+
+async def test_a_failing_error_hook_that_nobody_listens_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    kit = RoomKit()
+    await kit.create_room(room_id="r")
+
+    @kit.hook(HookTrigger.ON_ERROR, execution=HookExecution.ASYNC)
+    async def fail(event: RoomEvent, context: RoomContext) -> None:
+        raise LookupError("broken")
+
+    await kit.report_error("agent a", ValueError("no such model"), room_id="r")
+    [record] = caplog.records
+    assert record.getMessage().startswith("hook fail (on_error) failed in room 'r': LookupError: broken")
