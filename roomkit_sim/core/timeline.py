@@ -15,11 +15,13 @@ from roomkit_sim.core.event_router import ROUTED_TO, Broadcast, EventRouter
 from roomkit_sim.core.hooks import HookEngine, SyncHooksOutcome
 from roomkit_sim.core.ids import new_id
 from roomkit_sim.core.replies import delivered, reply_to
+from roomkit_sim.errors import RoomNotFoundError
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, EventStatus, EventType, HookTrigger
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.hook import InjectedEvent
+from roomkit_sim.models.room import Room
 from roomkit_sim.store.base import ConversationStore
 
 if TYPE_CHECKING:
@@ -128,7 +130,11 @@ class Timeline:
 
     async def _tell(self, aftermath: Aftermath) -> None:
         room_id = aftermath.room_id
-        context = await self.context(room_id)
+        try:
+            context = await self.context(room_id)
+        except RoomNotFoundError:
+            # It was removed since. What happened in it happened.
+            context = RoomContext(room=Room(id=room_id))
         for notice in aftermath.error_notices:
             await self._hooks.run_async_hooks(room_id, HookTrigger.ON_ERROR, notice, context)
         for channel_id, error in aftermath.errors:

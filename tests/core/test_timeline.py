@@ -453,3 +453,20 @@ async def test_what_is_posted_from_inside_a_room_is_observed_when_the_room_is_fr
     await first
     assert await said() == ["posted", "first", "second"]
     assert sorted(observed) == ["first", "posted", "second"]
+
+
+async def test_observers_are_told_of_what_happened_in_a_room_that_is_gone_meanwhile(kit: RoomKit, people: Any) -> None:
+    seen, errors = list[str](), list[FrameworkEvent]()
+    kit.on("error")(errors.append)
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST, execution=HookExecution.ASYNC)
+    async def note(event: RoomEvent, context: RoomContext) -> None:
+        assert isinstance(event.content, TextContent)
+        seen.append(f"{context.room.id}: {event.content.body}")
+
+    async with kit.lock_manager.locked("r"):
+        await kit.send_event("r", "people", TextContent(body="goodbye"))
+        await kit.store.delete_room("r")
+    await kit.background.drain()
+    assert seen == ["r: goodbye"]
+    assert errors == []
