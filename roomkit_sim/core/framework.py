@@ -11,7 +11,7 @@ from roomkit_sim.core.aftermath import Aftermath
 from roomkit_sim.core.attachment import Attachment
 from roomkit_sim.core.clock import now
 from roomkit_sim.core.event_router import EventRouter
-from roomkit_sim.core.hooks import FailureDecision, HookEngine, HookRegistration
+from roomkit_sim.core.hooks import FailureDecision, HookEngine, HookRegistration, checked_moment
 from roomkit_sim.core.identification import Identification
 from roomkit_sim.core.ids import new_id
 from roomkit_sim.core.inbound import InboundPath
@@ -330,7 +330,11 @@ class RoomKit:
         """Register a hook for all rooms (see :mod:`roomkit_sim.core.hooks`).
 
         A function may bring its own ``on_failure`` as an attribute.
+
+        Raises:
+            ConfigurationError: There is no such trigger, or an async hook would never run at it.
         """
+        trigger, execution = checked_moment(trigger, execution)
 
         def register(function: Function) -> Function:
             self.hook_engine.register(
@@ -380,7 +384,12 @@ class RoomKit:
         priority: int = 0,
         name: str = "",
     ) -> None:
-        """Register a hook for one room."""
+        """Register a hook for one room.
+
+        Raises:
+            ConfigurationError: There is no such trigger, or an async hook would never run at it.
+        """
+        trigger, execution = checked_moment(trigger, execution)
         self.hook_engine.add_room_hook(room_id, HookRegistration(trigger, fn, execution, priority, name))
 
     def remove_room_hook(self, room_id: str, name: str) -> bool:

@@ -9,22 +9,60 @@ when it fails too). Async hooks run all at once; their failures are reported.
 from __future__ import annotations
 
 import asyncio
+import difflib
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from roomkit_sim.core.cancellation import cancelled_only_from_outside
+from roomkit_sim.errors import ConfigurationError
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelDirection, ChannelType, HookExecution, HookTrigger
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.hook import HookResult, InjectedEvent
 from roomkit_sim.models.task import Observation, Task
 
-__all__ = ["HookEngine", "HookFailure", "HookRegistration", "SyncHooksOutcome"]
+__all__ = ["DECISIONS", "HookEngine", "HookFailure", "HookRegistration", "SyncHooksOutcome", "checked_moment"]
+
+DECISIONS = frozenset(
+    {
+        HookTrigger.BEFORE_BROADCAST,
+        HookTrigger.BEFORE_TTS,
+        HookTrigger.ON_TRANSCRIPTION,
+        HookTrigger.ON_REALTIME_TOOL_CALL,
+    }
+)
+"""The moments that wait for what hooks decide. Only sync hooks run at them; at all others, hooks observe."""
 
 HookFunction: TypeAlias = Callable[[Any, RoomContext], Awaitable[Any]]
 FailureDecision: TypeAlias = Callable[[Any, RoomContext, BaseException], HookResult]
+
+
+def checked_moment(trigger: HookTrigger, execution: HookExecution) -> tuple[HookTrigger, HookExecution]:
+    """When an application's hook is to run, if it would ever run. Both may also be given by their values.
+
+    Raises:
+        ConfigurationError: There is no such moment, or only sync hooks run at it.
+    """
+    try:
+        trigger = HookTrigger(trigger)
+    except ValueError:
+        near = difflib.get_close_matches(str(trigger), [str(each) for each in HookTrigger], n=1) or ["on_error"]
+        raise ConfigurationError(
+            f"there is no hook trigger {trigger!r}: use one of HookTrigger, such as {near[0]!r}"
+        ) from None
+    try:
+        execution = HookExecution(execution)
+    except ValueError:
+        raise ConfigurationError(f"a hook's execution is 'sync' or 'async', not {execution!r}") from None
+    if trigger in DECISIONS and execution is HookExecution.ASYNC:
+        raise ConfigurationError(
+            f"an async hook would never run at {trigger} whose sync hooks decide: register it with HookExecution.SYNC, "
+            f"and return HookResult.allow() to observe only"
+        )
+    return trigger, execution
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +225,7 @@ class HookEngine:
     ) -> HookResult | None:
         try:
             async with _limits(hook):
-                return _checked(await hook.function(outcome.event, context), hook, outcome.event)
+                return _checked(await _started(hook, outcome.event, context), hook, outcome.event)
         except Exception as error:
             outcome.failures.append(await self._report(room_id, hook, error))
             return await self._decide_failure(room_id, hook, outcome, context, error)
@@ -206,7 +244,7 @@ class HookEngine:
     async def _observe(self, room_id: str, hook: HookRegistration, event: Any, context: RoomContext) -> None:
         try:
             async with _limits(hook):
-                await hook.function(event, context)
+                await _started(hook, event, context)
         except Exception as error:
             await self._report(room_id, hook, error)
 
@@ -225,10 +263,23 @@ async def _limits(hook: HookRegistration) -> AsyncIterator[None]:
             yield
 
 
+def _started(hook: HookRegistration, event: Any, context: RoomContext) -> Awaitable[Any]:
+    running = hook.function(event, context)
+    if not inspect.isawaitable(running):
+        raise TypeError(f"hook {hook.label!r} is no async function: define it with 'async def'")
+    return running
+
+
 def _checked(result: Any, hook: HookRegistration, event: Any) -> HookResult:
     """What a hook returned, if it can be acted on."""
     if not isinstance(result, HookResult):
         raise TypeError(f"hook {hook.label!r} must return a HookResult, not {type(result).__name__}")
-    if result.action == "modify" and isinstance(event, RoomEvent) and not isinstance(result.event, RoomEvent):
-        raise TypeError(f"hook {hook.label!r} must modify to a RoomEvent, not to {type(result.event).__name__}")
+    if result.action == "modify" and not isinstance(result.event, _kinds(event)):
+        kinds = " or a ".join(kind.__name__ for kind in _kinds(event))
+        raise TypeError(f"hook {hook.label!r} must modify to a {kinds}, not to {type(result.event).__name__}")
     return result
+
+
+def _kinds(event: Any) -> tuple[type, ...]:
+    """What a hook may change ``event`` to: its own kind; to words alone also what is there for its words."""
+    return (type(event), str) if hasattr(event, "text") else (type(event),)

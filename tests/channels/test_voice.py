@@ -118,7 +118,12 @@ async def test_a_hook_blocks_what_was_understood(call):
 async def test_noise_that_is_no_words_says_nothing(voice_call):
     call = await voice_call(stt=MockSTTProvider(["  "]))
     transcribed = []
-    call.kit.hook(FINAL, execution=HookExecution.ASYNC)(lambda event, context: transcribed.append(event))
+
+    @call.kit.hook(FINAL)
+    async def note(event, context):
+        transcribed.append(event)
+        return HookResult.allow()
+
     await call.ask()
     await call.answer_played()
     assert (await call.timeline(), transcribed) == ([], [])

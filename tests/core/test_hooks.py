@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.core.hooks import HookEngine, HookFailure, HookRegistration
-from roomkit_sim.errors import WorkCancelledError
+from roomkit_sim.errors import ConfigurationError, WorkCancelledError
 from roomkit_sim.models import (
     ChannelDirection,
     ChannelType,
@@ -339,3 +340,71 @@ async def test_a_failing_hook_becomes_an_error_event_of_its_room(kit: RoomKit, s
     [error] = errors
     assert (error.room_id, error.data["exception"], error.data["message"]) == ("r", "LookupError", "broken")
     assert "broken" in error.data["where"]
+
+
+def ignored(event: RoomEvent, context: RoomContext) -> HookResult:
+    return HookResult.allow()
+
+
+async def test_a_hook_that_is_no_async_function_is_told_so(engine: Engine) -> None:
+    engine.add(ignored)  # type: ignore[arg-type]
+    engine.add(ignored, trigger=HookTrigger.AFTER_BROADCAST)  # type: ignore[arg-type]
+    await engine.run_sync_hooks("r", BEFORE, event(), CONTEXT)
+    await engine.run_async_hooks("r", HookTrigger.AFTER_BROADCAST, event(), CONTEXT)
+    told = "hook 'ignored' is no async function: define it with 'async def'"
+    assert [str(failure.error) for _, failure in engine.reported] == [told, told]
+
+
+@dataclass(frozen=True)
+class Words:
+    text: str
+
+
+@pytest.mark.parametrize(
+    ("shown", "changed", "accepted"),
+    [
+        ("hello", "goodbye", True),
+        ("hello", TextContent(body="goodbye"), False),
+        (Words("hello"), Words("goodbye"), True),
+        (Words("hello"), "goodbye", True),
+        (Words("hello"), {"text": "goodbye"}, False),
+        (3, 4, True),
+        (3, "4", False),
+    ],
+)
+async def test_a_hook_can_change_what_it_is_shown_only_to_something_of_its_kind(
+    engine: Engine, shown: Any, changed: Any, accepted: bool
+) -> None:
+    async def change(event: Any, context: RoomContext) -> HookResult:
+        return HookResult.modify(changed)
+
+    engine.add(change)
+    outcome = await engine.run_sync_hooks("r", BEFORE, shown, CONTEXT)
+    assert outcome.event == (changed if accepted else shown)
+    assert [f"not to {type(changed).__name__}" in str(failure.error) for failure in outcome.failures] == (
+        [] if accepted else [True]
+    )
+
+
+def test_a_misspelt_trigger_is_refused_with_the_one_that_was_meant() -> None:
+    with pytest.raises(ConfigurationError, match=r"no hook trigger 'before_brodcast'.*'before_broadcast'"):
+        RoomKit().hook("before_brodcast")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [BEFORE, HookTrigger.BEFORE_TTS, HookTrigger.ON_TRANSCRIPTION, HookTrigger.ON_REALTIME_TOOL_CALL],
+)
+async def test_an_async_hook_is_refused_at_moments_of_which_only_sync_hooks_are_told(
+    kit: RoomKit, trigger: HookTrigger
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{trigger} .*HookExecution.SYNC"):
+        kit.hook(trigger, execution=HookExecution.ASYNC)
+    with pytest.raises(ConfigurationError, match=rf"{trigger} .*HookExecution.SYNC"):
+        kit.add_room_hook("r", trigger, HookExecution.ASYNC, allow)
+
+
+async def test_trigger_and_execution_may_be_given_by_their_values(kit: RoomKit, say: Any) -> None:
+    kit.hook("before_broadcast", execution="sync")(add_word("dear"))  # type: ignore[arg-type]
+    result = await say("hello")
+    assert result.event.content.body == "hello dear"

@@ -22,6 +22,7 @@ from roomkit_sim.core.clock import use_clock
 from roomkit_sim.models.delivery import InboundMessage
 from roomkit_sim.models.enums import HookExecution, HookTrigger
 from roomkit_sim.models.event import TextContent
+from roomkit_sim.models.hook import HookResult
 from roomkit_sim.providers.ai.mock import MockAIProvider
 from roomkit_sim.voice.audio_frame import AudioFrame
 from roomkit_sim.voice.backends.mock import MockVoiceBackend
@@ -62,9 +63,10 @@ async def test_59_finished_utterance_does_not_come_back_to_life() -> None:
             await a_while(0.5)
             heard.append((event.text, event.is_final))
 
-        @made.kit.hook(HookTrigger.ON_TRANSCRIPTION, execution=HookExecution.ASYNC)
-        async def final(event: Any, context: Any) -> None:
+        @made.kit.hook(HookTrigger.ON_TRANSCRIPTION)
+        async def final(event: Any, context: Any) -> HookResult:
             heard.append((event.text, event.is_final))
+            return HookResult.allow()
 
         session = await made.call()
         await provider.simulate_transcription(session, "I want", "user", False)
