@@ -211,14 +211,14 @@ def _by_kind(
 def _wire_realtime(kit: RoomKit, voice: RealtimeVoiceChannel, handler: HandoffHandler, switch: RealtimeSwitch) -> None:
     from roomkit_sim.channels.tool_handlers import call_tool_handler
     from roomkit_sim.voice.base import VoiceSession
-    from roomkit_sim.voice.realtime.tools import DeferredToolResult
+    from roomkit_sim.voice.realtime.tools import DeferredToolResult, NotHandled
 
     inner = voice.tool_handler
 
     async def handle_tool(session: VoiceSession, name: str, arguments: dict[str, Any]) -> Any:
         if name != HANDOFF_TOOL_NAME:
             if inner is None:
-                return {"error": f"unknown tool {name!r}"}
+                return NotHandled()
             return await call_tool_handler(inner, session, name, arguments)
         if not voice.is_live(session):
             return {"error": "the session has ended: nothing was changed"}

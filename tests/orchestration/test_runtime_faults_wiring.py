@@ -17,9 +17,11 @@ from roomkit_sim.memory.sliding_window import SlidingWindowMemory
 from roomkit_sim.models.delivery import InboundMessage
 from roomkit_sim.models.enums import ChannelType, EventType, HookExecution, HookTrigger
 from roomkit_sim.models.event import TextContent
+from roomkit_sim.models.hook import HookResult
 from roomkit_sim.orchestration.handoff import HandoffMemoryProvider
 from roomkit_sim.orchestration.pipeline import ConversationPipeline, PipelineStage
 from roomkit_sim.orchestration.router import ConversationRouter, RoutingConditions, RoutingRule
+from roomkit_sim.voice.realtime.events import RealtimeToolCallEvent
 
 Build = Callable[..., Any]
 WEATHER = {"name": "weather", "description": "", "parameters": {}}
@@ -369,6 +371,34 @@ async def test_the_applications_tool_handler_keeps_its_shape_beside_the_handoff_
     await desk.settle()
     assert desk.provider.tool_results == [(session.id, "c1", '{"sunny": true}')]
     assert seen == [(session.id, "weather", {"city": "Rome"}) if with_session else ("weather", {"city": "Rome"})]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [("allow", '{"sunny": true}'), ("block", '{"error": "not today"}'), ("raise", "there is no tool 'weather'")],
+)
+async def test_hooks_answer_the_tools_for_which_there_is_no_handler_beside_the_handoff_tool(
+    voice_desk: Build, answer: str, told: str
+) -> None:
+    desk = await voice_desk(channel={"tools": [WEATHER]})
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    @desk.kit.hook(HookTrigger.ON_REALTIME_TOOL_CALL)
+    async def weather(event: RealtimeToolCallEvent, context: Any) -> HookResult:
+        asked.append((event.name, event.arguments))
+        if answer == "raise":
+            raise LookupError("no forecast")
+        if answer == "block":
+            return HookResult.block("not today")
+        event.metadata["result"] = {"sunny": True}
+        return HookResult.modify(event)
+
+    session = await desk.call()
+    await desk.provider.simulate_tool_call(session, "c1", "weather", {"city": "Rome"})
+    await desk.settle()
+    [(_, _, result)] = desk.provider.tool_results
+    assert told in result
+    assert asked == [("weather", {"city": "Rome"})]
 
 
 async def test_words_that_no_encoding_can_carry_do_not_break_a_handoff(voice_desk: Build) -> None:

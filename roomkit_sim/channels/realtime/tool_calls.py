@@ -19,7 +19,7 @@ from roomkit_sim.voice.backends.base import VoiceBackend
 from roomkit_sim.voice.base import VoiceSessionState
 from roomkit_sim.voice.realtime.events import RealtimeToolCallEvent
 from roomkit_sim.voice.realtime.provider import RealtimeVoiceProvider
-from roomkit_sim.voice.realtime.tools import DeferredToolResult
+from roomkit_sim.voice.realtime.tools import DeferredToolResult, NotHandled
 
 __all__ = ["ToolCalls", "as_result_text", "shortened"]
 
@@ -93,7 +93,9 @@ class ToolCalls:
         try:
             handler = self._handler()
             if handler is not None:
-                return await call_tool_handler(handler, live.session, name, arguments)
+                answer = await call_tool_handler(handler, live.session, name, arguments)
+                if not isinstance(answer, NotHandled):
+                    return answer
             return await self._ask_hooks(live, call_id, name, arguments)
         except Exception as error:
             await self._room.report(live.session, f"tool {name}", error)

@@ -6,7 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["DeferredToolResult"]
+__all__ = ["DeferredToolResult", "NotHandled"]
+
+
+class NotHandled:
+    """The tool is none of the handler's: the ON_REALTIME_TOOL_CALL hooks are asked, as if there were no handler."""
 
 
 @dataclass(frozen=True)
