@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from roomkit_sim.errors import PipelineError
 
@@ -12,7 +12,7 @@ __all__ = ["PipelineStage", "StageGraph"]
 
 
 class PipelineStage(BaseModel):
-    """One stage: a phase and the agent that owns it.
+    """One stage: a phase and the agent that owns it. Unknown settings are refused.
 
     Args:
         phase: The phase's name.
@@ -21,6 +21,8 @@ class PipelineStage(BaseModel):
         can_return_to: Phases to which this one may go back.
         description: Shown to the agents that can hand over to it.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     phase: str
     agent_id: str

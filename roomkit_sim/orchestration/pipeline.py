@@ -162,6 +162,12 @@ class ConversationPipeline:
         channel = _voice_channel(kit, voice_channel_id)
         realtime, _ = _by_kind(channel)
         if realtime is None:
+            silent = [agent.channel_id for agent in agents if agent.is_config_only]
+            if silent:
+                raise PipelineError(
+                    f"agents have no provider: {', '.join(silent)}: give them provider=, or install() the "
+                    f"voice_channel_id= of the RealtimeVoiceChannel that speaks for them"
+                )
             require_without_handoff(agents)
         elif realtime.session_configurator is not None:
             raise ConfigurationError(f"a pipeline is installed on channel {voice_channel_id!r} already")

@@ -36,7 +36,7 @@ Condition = Callable[[RoomEvent, RoomContext, ConversationState], bool]
 class RoutingConditions(BaseModel):
     """When a rule applies: every condition that is given must hold; an empty set never does."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     phases: set[str] | None = None
     channel_types: set[ChannelType] | None = None
@@ -57,6 +57,8 @@ class RoutingConditions(BaseModel):
 
 class RoutingRule(BaseModel):
     """Conditions and the agent that they lead to; lower priorities are looked at first."""
+
+    model_config = ConfigDict(extra="forbid")
 
     agent_id: str
     conditions: RoutingConditions = Field(default_factory=RoutingConditions)

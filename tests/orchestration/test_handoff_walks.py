@@ -15,6 +15,7 @@ from roomkit_sim.orchestration.graph import PipelineStage, StageGraph
 from roomkit_sim.orchestration.handler import HandoffHandler
 from roomkit_sim.orchestration.pipeline import ConversationPipeline
 from roomkit_sim.orchestration.state import ConversationState, get_conversation_state
+from roomkit_sim.providers.ai.mock import MockAIProvider
 
 PHASES = ("p0", "p1", "p2", "p3", "p4")
 AGENTS = ("a0", "a1", "a2", "a3")
@@ -136,7 +137,7 @@ async def _walk(stages: list[PipelineStage], calls: list[dict[str, Any]]) -> Non
 
 async def _room(stages: list[PipelineStage]) -> tuple[RoomKit, HandoffHandler]:
     kit = RoomKit()
-    agents = [Agent(name) for name in AGENTS]
+    agents = [Agent(name, provider=MockAIProvider()) for name in AGENTS]
     _, handler = ConversationPipeline(stages).install(kit, agents, agent_aliases={"alias": "a1"})
     await kit.create_room("r")
     for agent in agents:

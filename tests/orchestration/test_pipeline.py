@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from roomkit_sim.channels.agent import Agent
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.errors import PipelineError, ProviderError
 from roomkit_sim.models.enums import HookTrigger
 from roomkit_sim.orchestration.pipeline import ConversationPipeline, PipelineStage
+from roomkit_sim.orchestration.router import RoutingConditions, RoutingRule
+from roomkit_sim.providers.ai.mock import MockAIProvider
 
 Build = Callable[..., Any]
 
@@ -84,7 +87,8 @@ async def test_targets_are_described_by_their_agent_else_by_their_stage(text_des
         PipelineStage(phase="b", agent_id="y", description="of the stage"),
         PipelineStage(phase="c", agent_id="z", description="of the stage too"),
     ]
-    agents = [Agent("x"), Agent("y", description="of the agent"), Agent("z")]
+    described_as = {"x": None, "y": "of the agent", "z": None}
+    agents = [Agent(name, provider=MockAIProvider(), description=text) for name, text in described_as.items()]
     desk = await text_desk(stages=stages, agents=agents)
     described = target_of(desk.agents["x"].extra_tools[0])["description"]
     assert "- y: of the agent" in described
@@ -213,3 +217,27 @@ async def test_a_failed_switch_to_a_second_session_takes_the_first_back_too(voic
     assert [desk.config(session)[1] for session in (first, second)] == ["Voice of triage"] * 2
     assert (await desk.state()).active_agent_id == "triage"
     assert (await desk.tool_call(first, "advisor"))["accepted"], "the first session's calls are triage's again"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PipelineStage(phase="a", agent_id="x", nxt="b"),  # type: ignore[call-arg]
+        lambda: RoutingRule(agent_id="x", prority=1),  # type: ignore[call-arg]
+        lambda: RoutingConditions(phase={"a"}),  # type: ignore[call-arg]
+    ],
+    ids=["a stage that would be the last", "a rule that would not be first", "conditions that would always hold"],
+)
+def test_a_misspelt_setting_is_refused(make: Callable[[], Any]) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        make()
+
+
+async def test_agents_without_a_model_are_refused_where_no_speech_to_speech_session_speaks_for_them() -> None:
+    kit, speaking = RoomKit(), Agent("y", provider=MockAIProvider())
+    pipeline = ConversationPipeline(
+        [PipelineStage(phase="a", agent_id="x", next="b"), PipelineStage(phase="b", agent_id="y")]
+    )
+    with pytest.raises(PipelineError, match=r"have no provider: x.*voice_channel_id"):
+        pipeline.install(kit, [Agent("x"), speaking])
+    pipeline.install(kit, [Agent("x", provider=MockAIProvider()), speaking])

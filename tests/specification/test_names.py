@@ -162,7 +162,10 @@ async def test_an_agent_greets_in_its_own_words_unless_it_is_told_not_to(auto_gr
 
 
 async def test_the_voice_of_an_agent_is_wired_into_the_voice_map_by_install() -> None:
-    agents = [Agent("triage", provider=MockAIProvider(["Hi."]), voice="Aoede"), Agent("advisor")]
+    agents = [
+        Agent("triage", provider=MockAIProvider(["Hi."]), voice="Aoede"),
+        Agent("advisor", provider=MockAIProvider()),
+    ]
     kit = RoomKit()
     channel = VoiceChannel("voice", stt=MockSTTProvider(), tts=MockTTSProvider(), backend=MockVoiceBackend())
     kit.register_channel(channel)
