@@ -33,3 +33,13 @@ async def test_a_call_that_a_hook_blocks_is_not_connected(call):
     result = await call.kit.process_inbound(parse_voice_session(session, channel_id="voice"), room_id="call-1")
     assert (result.blocked, result.reason) == (True, "out of hours")
     assert call.voice.get_room_sessions("call-1") == [call.session]
+
+
+async def test_words_for_a_room_to_which_the_channel_is_not_attached_are_reported_as_lost(call):
+    await call.kit.detach_channel("call-1", "voice")
+    await call.ask()
+    await call.answer_played()
+    [error] = call.errors
+    assert (error["where"], error["exception"]) == ("what the caller said", "ChannelNotFoundError")
+    assert "'voice' is not attached to room 'call-1': call attach_channel()" in error["message"]
+    assert call.model.calls == []

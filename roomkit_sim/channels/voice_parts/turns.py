@@ -7,7 +7,7 @@ import asyncio
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.voice_parts.call import LiveCall
 from roomkit_sim.core.inbound import PROCESS_TIMEOUT
-from roomkit_sim.errors import RoomError
+from roomkit_sim.errors import ChannelNotFoundError, RoomError
 from roomkit_sim.models.delivery import InboundMessage
 from roomkit_sim.models.enums import HookTrigger
 from roomkit_sim.models.event import TextContent
@@ -53,7 +53,11 @@ class Turns:
         return text
 
     async def bring(self, call: LiveCall, text: str) -> None:
-        """Bring a turn into the room, and wait until it is answered."""
+        """Bring a turn into the room, and wait until it is answered.
+
+        Raises:
+            ChannelNotFoundError: The channel is not attached to the room: the caller speaks to nobody.
+        """
         if self._room.kit is None or call.ending:
             return
         session = call.session
@@ -70,6 +74,11 @@ class Turns:
                 f"holds it, or raise process_timeout"
             )
             await self._room.report(session, "what the caller said", lost)
+        if result.reason == "channel_not_attached":
+            raise ChannelNotFoundError(
+                f"nobody hears the caller: channel {self._channel_id!r} is not attached to room {session.room_id!r}: "
+                f"call attach_channel() before the call"
+            )
 
     async def _allowed(self, call: LiveCall, result: TranscriptionResult) -> str:
         event = TranscriptionEvent(call.session, result.text, result.confidence, result.language)

@@ -91,13 +91,15 @@ class WavBackend(VoiceBackend):
         """Take a caller; the file begins to play now.
 
         Raises:
-            ConfigurationError: There is no file, or it is no PCM16 WAV file.
+            ConfigurationError: There is no file, or it is no PCM16 WAV file, or no folder for the other one.
         """
         call = connection if isinstance(connection, WavCall) else self._default
         if call is None:
             raise ConfigurationError("a WAV line needs a file: WavBackend('caller.wav'), or connection=WavCall(...)")
         rate_hz, pcm = read_wav(Path(call.caller))
         agent_path = Path(call.agent) if call.agent is not None else None
+        if agent_path is not None and not agent_path.parent.is_dir():
+            raise ConfigurationError(f"{agent_path} cannot be written: there is no folder {agent_path.parent}")
         line = _Line(rate_hz, pcm, agent_path, asyncio.get_running_loop().time())
         session.metadata["transport_sample_rate"] = rate_hz
         self._lines[session.id] = line

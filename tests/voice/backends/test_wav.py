@@ -183,3 +183,11 @@ def test_a_file_that_was_cut_off_in_the_middle_of_a_sample_plays_to_the_sample_b
         file.writeframes(b"\x01\x00" * (5 if channels == 1 else 8))
     path.write_bytes(path.read_bytes()[:-1])
     assert read_wav(path) == (RATE, b"\x01\x00" * whole)
+
+
+async def test_a_recording_that_could_not_be_written_is_refused_before_the_call(
+    caller_file: Path, tmp_path: Path
+) -> None:
+    call = WavCall(caller_file, tmp_path / "no-such-folder" / "heard.wav")
+    with pytest.raises(ConfigurationError, match=r"heard\.wav cannot be written: there is no folder .*no-such-folder"):
+        await WavBackend().accept(VoiceSession(), call)
