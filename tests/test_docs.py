@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import re
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from roomkit_sim.core.hooks import DECISIONS
+from roomkit_sim.models import HookTrigger
 from roomkit_sim.sim import simulate
 from roomkit_sim.sim.scenario.caller import Caller, HangUp, Say, Wait
 from roomkit_sim.sim.scenario.expect import Budget, Expectation, HandoffExpectation
@@ -113,6 +119,74 @@ async def test_spoken_program_of_the_documentation_runs_as_it_stands(tmp_path: P
     said = await names["main"](str(caller), str(tmp_path / "heard.wav"))
     assert said == ["voice: I have a headache since yesterday morning.", "agent-nurse: Please come this afternoon."]
     assert (tmp_path / "heard.wav").stat().st_size > 10_000
+
+
+class _Doctor(BaseHTTPRequestHandler):
+    """A service that hands the caller over when told to, and else says who was asked what."""
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        message: dict[str, Any] = {"role": "assistant", "content": f"You said {request['messages'][-1]['content']!r}."}
+        if request["messages"][-1]["content"] == "Get me the doctor.":
+            arguments = {"target": "agent-doctor", "reason": "asked for", "summary": "wants the doctor"}
+            function = {"name": "handoff_conversation", "arguments": json.dumps(arguments)}
+            message = {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": function}]}
+        elif request["messages"][-1]["role"] == "tool":
+            message = {"role": "assistant", "content": "One moment."}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        answer = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The base URL of a service that speaks OpenAI's chat completions."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Doctor) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+        thread.join()
+
+
+async def test_written_program_of_the_documentation_goes_on_in_a_second_run(service: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "runtime.md").read_text()
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    database = str(tmp_path / "visits.db")
+    first = await names["converse"](database, ["Hello.", "Get me the doctor."], api_key="k", base_url=service)
+    assert first == ["agent-nurse: You said 'Hello.'.", "agent-nurse: One moment."]
+    second = await names["converse"](database, ["My head aches."], api_key="k", base_url=service)
+    assert second == ["agent-doctor: You said 'My head aches.'."]
+
+
+def test_names_of_the_import_table_are_where_it_says() -> None:
+    page = (ROOT / "docs" / "runtime.md").read_text()
+    table = page.split("| to import | from |")[1].split("\n\n")[0]
+    found = 0
+    for row in table.splitlines()[2:]:
+        _, names, modules, _ = row.split("|")
+        groups = zip(names.split(";"), modules.split(";"), strict=True)
+        for group, module in groups:
+            home = importlib.import_module(module.strip(" `"))
+            for name in re.findall(r"`(\w+)`", group):
+                assert hasattr(home, name), f"{module} has no {name}"
+                found += 1
+    assert found > 10
+
+
+def test_hooks_that_decide_are_those_of_the_page() -> None:
+    page = (ROOT / "docs" / "runtime.md").read_text()
+    table = page.split("| trigger | is given | may change it to |")[1].split("\n\n")[0]
+    assert {HookTrigger[name] for name in re.findall(r"^\| `(\w+)`", table, re.MULTILINE)} == DECISIONS
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "ARCHITECTURE.md"])
