@@ -18,6 +18,7 @@
         ├── ScenarioError             a scenario file is wrong: names file and line
         ├── AudioError                a sound file or speech synthesis is unusable
         ├── AppError                  the application under test raised
+        ├── LiveCallRefusedError      a call with the service itself: no key, or too many minutes
         ├── DeadlockError             nothing can ever happen again in the simulated world
         ├── BudgetExceededError       the virtual time budget is used up
         ├── RealNetworkError          something touched a real socket inside a simulation
@@ -39,6 +40,7 @@ __all__ = [
     "ConfigurationError",
     "DeadlockError",
     "HandoffAlreadySetUpError",
+    "LiveCallRefusedError",
     "PipelineError",
     "ProviderConnectionError",
     "ProviderError",
@@ -163,6 +165,10 @@ class AudioError(SimulationError):
 
 class AppError(SimulationError):
     """The application under test raised, or is not what the scenario says."""
+
+
+class LiveCallRefusedError(SimulationError):
+    """A call with the service itself is not made: there is no key for it, or no minutes are left."""
 
 
 class DeadlockError(SimulationError):

@@ -31,6 +31,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="seeds of the simulated world: one (7), so many (10x), a list (1,5,9) or a range (0-99); default: 0",
     )
     group.addoption(
+        "--sim-provider",
+        default="fake",
+        choices=["fake", "live"],
+        help="who answers: fake (default), our server with the scenario's mind; live, the service itself, in real "
+        "time, with a key from the environment",
+    )
+    group.addoption(
+        "--sim-live-minutes",
+        type=float,
+        default=10.0,
+        metavar="MINUTES",
+        help="with --sim-provider=live: how long all calls of the run may last together; default: 10",
+    )
+    group.addoption(
         "--sim-clock",
         default="virtual",
         choices=["virtual", "real"],
@@ -77,6 +91,8 @@ def _check_options(config: pytest.Config) -> None:
         wrong = why_not_replaceable(config)
         if wrong is not None:
             raise pytest.UsageError(wrong)
+    if config.getoption("--sim-provider") == "live" and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--sim-provider=live counts its minutes in one process: leave -n out")
     if config.getoption("--sim-list") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--sim-list lists in one process: leave -n out")
 

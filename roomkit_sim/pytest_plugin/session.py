@@ -19,6 +19,7 @@ from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.totals import Totals
 from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.runner.live_allowance import LiveAllowance
 from roomkit_sim.sim.runner.simulate import Run, run_plan
 from roomkit_sim.sim.scenario.mode import Mode
 from roomkit_sim.sim.scenario.plan import Plan
@@ -43,7 +44,8 @@ class SimulationSession:
         self.output = output_of(config)
         self.staging = Staging(staging_of(config))
         self.policy: ArtifactPolicy = config.getoption("--sim-artifacts")
-        self.mode = Mode(clock=config.getoption("--sim-clock"))
+        self.mode = Mode(clock=config.getoption("--sim-clock"), against=config.getoption("--sim-provider"))
+        self._allowance = LiveAllowance(config.getoption("--sim-live-minutes"))
         self.totals: Totals | None = None
         self._failure: str | None = None
         self._seeds = parse_seeds(config.getoption("--sim-seeds"))
@@ -68,10 +70,13 @@ class SimulationSession:
             RoomkitSimError: It cannot be played.
         """
         try:
-            return run_plan(plan, app)
+            run = run_plan(self._allowance.admit(plan), app)
         except RoomkitSimError as error:
             self.staging.add_unplayed(plan, error)
             raise
+        if plan.mode.against == "live":
+            self._allowance.charge(sum(call.record.end_ns for call in run.calls))
+        return run
 
     def keep(self, checked: CheckedCall) -> str | None:
         """Add a call to the report.

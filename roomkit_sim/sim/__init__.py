@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from roomkit_sim.sim.runner.simulate import simulate as simulate
     from roomkit_sim.sim.scenario.loader import load as load
     from roomkit_sim.sim.scenario.loader import parse as parse
+    from roomkit_sim.sim.scenario.mode import Mode as Mode
     from roomkit_sim.sim.scenario.model import Scenario as Scenario
     from roomkit_sim.sim.trace.record import CallRecord as CallRecord
 
@@ -36,6 +37,7 @@ _HOMES = {
         "load",
         "parse",
     ),
+    "roomkit_sim.sim.scenario.mode": ("Mode",),
     "roomkit_sim.sim.scenario.model": ("Scenario",),
     "roomkit_sim.sim.trace.record": ("CallRecord",),
 }

@@ -17,7 +17,7 @@ from roomkit_sim.sim.audio.pcm import Samples, from_bytes, nanoseconds, sample_a
 from roomkit_sim.sim.caller.audible_runs import AudibleRuns
 from roomkit_sim.sim.caller.microphone import Microphone
 from roomkit_sim.sim.caller.playout import Playout
-from roomkit_sim.sim.caller.voices import VoiceTracker
+from roomkit_sim.sim.caller.voices import Ear, VoiceTracker
 from roomkit_sim.sim.trace.recorder import TraceSink
 from roomkit_sim.voice.audio_frame import AudioFrame
 from roomkit_sim.voice.backends.base import AudioReceivedCallback, ClientDisconnectedCallback, VoiceBackend
@@ -46,7 +46,7 @@ class LineTransport(VoiceBackend):
         now_ns: Nanoseconds since the start of the run.
         noise: Where the line's noise floor is drawn from.
         sink: Where ``line`` events go.
-        voices: Knows the voices that may be heard; it may learn more during the call.
+        ear: Names the voices that are heard; it may learn more during the call.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class LineTransport(VoiceBackend):
         now_ns: Callable[[], int],
         noise: np.random.Generator,
         sink: TraceSink,
-        voices: VoiceIdentifier | None = None,
+        ear: Ear | None = None,
     ) -> None:
         self.connection = LineConnection(call_id)
         self.rate_hz = rate_hz
@@ -67,7 +67,7 @@ class LineTransport(VoiceBackend):
         self._session: VoiceSession | None = None
         self._microphone: Microphone | None = None
         self._playout = Playout(rate_hz)
-        self._tracker = VoiceTracker(rate_hz, voices or VoiceIdentifier())
+        self._tracker = VoiceTracker(rate_hz, ear or VoiceIdentifier())
         self._runs = AudibleRuns(rate_hz, self._tracker, self._call_at, lambda: self.position, sink)
         self._muted = False
         self._ended: int | None = None

@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from roomkit_sim.errors import AudioError
-from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.audio.pcm import Samples
 from roomkit_sim.sim.trace.events import TraceEvent
 
-__all__ = ["VoiceBook", "VoicePart", "VoiceTracker"]
+__all__ = ["ConfiguredVoice", "Ear", "VoiceBook", "VoicePart", "VoiceTracker"]
 
 _FIRST_MS = 100
 _AGAIN_MS = 400
 _LOOK_MS = 60
 
 
-class VoiceBook:
-    """Learns from a trace which voices the personas of a server speak with.
+class Ear(Protocol):
+    """Names the voice of a piece of sound."""
 
-    Attributes:
-        identifier: Knows all voices learnt so far.
-        conflicts: Voices that could not be learnt because they are too like another one; say so to the user.
+    def add(self, name: str) -> None:
+        """A voice that may be heard from now on. Raises ``AudioError`` if it cannot be told from another."""
+
+    def dominant(self, samples: Samples, rate_hz: int) -> str | None:
+        """The voice in PCM16 mono; nothing if it is none of them."""
+        ...
+
+
+class ConfiguredVoice:
+    """An ear for voices that nobody knows the sound of: whoever was configured last is whom one hears.
+
+    Between the configuration of a new agent and the last word of the old one it is mistaken.
     """
 
     def __init__(self) -> None:
-        self.identifier = VoiceIdentifier()
+        self._voice: str | None = None
+
+    def add(self, name: str) -> None:
+        """This voice is configured now."""
+        self._voice = name
+
+    def dominant(self, samples: Samples, rate_hz: int) -> str | None:
+        """The voice that was configured last."""
+        return self._voice
+
+
+class VoiceBook:
+    """Learns from a trace which voices the personas of a server speak with.
+
+    Args:
+        ear: Names voices.
+
+    Attributes:
+        conflicts: Voices that could not be learnt because they are too like another one; say so to the user.
+    """
+
+    def __init__(self, ear: Ear) -> None:
+        self.ear = ear
         self.conflicts: list[str] = []
         self._voices: dict[str, list[str]] = {}
 
@@ -40,7 +71,7 @@ class VoiceBook:
         if voice not in voices:
             voices.append(voice)
         try:
-            self.identifier.add(voice)
+            self.ear.add(voice)
         except AudioError as error:
             if str(error) not in self.conflicts:
                 self.conflicts.append(str(error))
@@ -70,13 +101,13 @@ class VoiceTracker:
 
     Args:
         rate_hz: Rate of the line.
-        identifier: Knows the voices that may be heard.
+        ear: Names voices.
     """
 
-    def __init__(self, rate_hz: int, identifier: VoiceIdentifier) -> None:
+    def __init__(self, rate_hz: int, ear: Ear) -> None:
         self.parts: list[VoicePart] = []
         self._rate_hz = rate_hz
-        self._identifier = identifier
+        self._ear = ear
         self._collected: list[Samples] = []
         self._start = 0
         self._count = 0
@@ -115,7 +146,7 @@ class VoiceTracker:
 
     def _name(self, end: int) -> None:
         recent = np.concatenate(self._collected)[-self._samples(_LOOK_MS) :]
-        voice = self._identifier.dominant(recent, self._rate_hz)
+        voice = self._ear.dominant(recent, self._rate_hz)
         goes_on = self._wanted == self._samples(_AGAIN_MS)
         if goes_on and self.parts[-1].voice == voice:
             self.parts[-1].end_sample = end

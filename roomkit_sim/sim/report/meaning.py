@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 __all__ = ["meaning_of_latencies"]
 
+# What is said of a clock holds for calls with our own servers.
 _MEANINGS = {
     "virtual": "virtual time: latencies are those of the modelled network and provider, not of a real provider",
     "real": "real time over loopback: latencies are those of the scripted provider and of this machine, without a "

@@ -14,9 +14,9 @@ from roomkit_sim.errors import AppError, RealNetworkError
 from roomkit_sim.sim.adapters.base import Adapter
 from roomkit_sim.sim.audio.files import Clip
 from roomkit_sim.sim.caller.exchange import Exchange
-from roomkit_sim.sim.caller.line import LineTransport, PhoneLine
+from roomkit_sim.sim.caller.line import LineTransport, PhoneLine, simulated_secret
 from roomkit_sim.sim.caller.player import Player
-from roomkit_sim.sim.caller.voices import VoiceBook
+from roomkit_sim.sim.caller.voices import Ear, VoiceBook
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.scenario.model import Call
 from roomkit_sim.sim.trace.events import Json
@@ -41,6 +41,8 @@ class LiveCall:
         exchange: Where its line is added.
         seeds: Of the run.
         now_ns: Nanoseconds since the start of the run.
+        ear: Names the voices that the caller hears.
+        secrets: Where the application gets its secrets from.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class LiveCall:
         exchange: Exchange,
         seeds: SeedTree,
         now_ns: Callable[[], int],
+        ear: Ear,
+        secrets: Callable[[str], str] = simulated_secret,
     ) -> None:
         self.id = id
         self.spec = spec
         self.recorder = Recorder(id, now_ns)
-        self.voices = VoiceBook()
+        self.voices = VoiceBook(ear)
         self.recorder.listen(self.voices.hear)
         self.facts: Mapping[str, Json] = {}
         self.line = LineTransport(
@@ -65,10 +69,10 @@ class LiveCall:
             now_ns=now_ns,
             noise=seeds.generator("line.noise", id),
             sink=self.recorder,
-            voices=self.voices.identifier,
+            ear=ear,
         )
         exchange.add(self.line)
-        self.phone = PhoneLine(id, exchange, spec.caller.sample_rate_hz, self.line.connection)
+        self.phone = PhoneLine(id, exchange, spec.caller.sample_rate_hz, self.line.connection, secrets)
         self._clips = clips
         self._ids = seeds.stream("ids", id)
         self._answered: Any = None

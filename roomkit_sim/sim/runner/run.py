@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias, assert_never
 
 from roomkit_sim.errors import BudgetExceededError, DeadlockError, RealNetworkError
 from roomkit_sim.sim.adapters.base import Adapter
+from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.caller.exchange import Exchange
+from roomkit_sim.sim.caller.line import environment_secret, simulated_secret
+from roomkit_sim.sim.caller.voices import ConfiguredVoice
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.faults import arm
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.sound import Sound
+from roomkit_sim.sim.runner.wire_watch import observe_wire
 from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.servers.catalogue import load_sdk, server_class
 from roomkit_sim.sim.servers.contract import ProtocolServer, ServerSession
+from roomkit_sim.sim.servers.mind import Mind
 from roomkit_sim.sim.trace.recorder import Recorder, TraceSink
 from roomkit_sim.sim.trace.wiretap import Wiretap
 from roomkit_sim.sim.world.connection import ObservedConnection
@@ -54,7 +60,7 @@ def _make_world(plan: Plan) -> AnyWorld:
             return World(seed=plan.seed, links=link_pair(scenario.network), budget_ns=budget_ns)
         case "real":
             load_sdk(plan.provider)
-            return RealTimeWorld(seed=plan.seed, budget_ns=budget_ns)
+            return RealTimeWorld(seed=plan.seed, budget_ns=budget_ns, is_open=plan.mode.against == "live")
         case _:
             assert_never(plan.mode.clock)
 
@@ -81,15 +87,8 @@ class _Stage:
         self.world = _make_world(plan)
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
-        self.server: ProtocolServer = server_class(plan.provider)(
-            mind=scenario.mind,
-            agent_of=scenario.agent_of,
-            recogniser=sound.recogniser,
-            transcripts=sound.transcripts,
-            latency=scenario.latency,
-            seeds=self.world.seeds,
-            sink_for=self._sink_for,
-        )
+        self._is_live = plan.mode.against == "live"
+        self.server = None if self._is_live else self._make_server(sound)
         exchange = Exchange()
         self.calls = {
             (id := call_id(plan, call.name)): LiveCall(
@@ -99,12 +98,29 @@ class _Stage:
                 exchange=exchange,
                 seeds=self.world.seeds,
                 now_ns=self.now_ns,
+                ear=ConfiguredVoice() if self._is_live else VoiceIdentifier(),
+                secrets=environment_secret if self._is_live else simulated_secret,
             )
             for call in scenario.calls
         }
+        if self._is_live:
+            for live_call in self.calls.values():
+                observe_wire(live_call.recorder, Mind(scenario.mind, scenario.agent_of))
         self._conn_owner: dict[int, str] = {}
         self.is_stopped = False
         self.seen: int | None = None
+
+    def _make_server(self, sound: Sound) -> ProtocolServer:
+        scenario = self.plan.scenario
+        return server_class(self.plan.provider)(
+            mind=scenario.mind,
+            agent_of=scenario.agent_of,
+            recogniser=sound.recogniser,
+            transcripts=sound.transcripts,
+            latency=scenario.latency,
+            seeds=self.world.seeds,
+            sink_for=self._sink_for,
+        )
 
     def now_ns(self) -> int:
         return self.world.now_ns
@@ -115,7 +131,7 @@ class _Stage:
 
     async def main(self, answer: Answer, adapter: Adapter) -> None:
         """The run."""
-        async with self.world.hosting(self.server.host, self.server.serve):
+        async with self._service():
             for fault in self.plan.scenario.faults:
                 arm(fault, self.first.recorder, self._strike)
             clock = _WorldClock(self.world)
@@ -126,6 +142,11 @@ class _Stage:
             await asyncio.gather(*tasks)
             for call in self.calls.values():
                 await call.close(adapter, clock)
+
+    def _service(self) -> AbstractAsyncContextManager[None]:
+        """Lets the fake service be found, if there is one."""
+        server = self.server
+        return nullcontext() if server is None else self.world.hosting(server.host, server.serve)
 
     def stopped(self, error: Exception) -> None:
         """The run hangs: end its calls here and now."""
@@ -147,7 +168,8 @@ class _Stage:
 
     def sessions_of(self, call: str) -> list[ServerSession]:
         """The provider's sessions of a call, in order."""
-        return [session for session in self.server.sessions if self._conn_owner.get(session.conn) == call]
+        known = self.server.sessions if self.server is not None else ()
+        return [session for session in known if self._conn_owner.get(session.conn) == call]
 
     def _recorder_of(self, owner: str | None) -> Recorder:
         # A connection that was dialled on nobody's behalf, such as a warm-up, is shown in the first call.

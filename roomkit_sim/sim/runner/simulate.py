@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from roomkit_sim.errors import ScenarioError, SimulationError
 from roomkit_sim.sim.adapters.base import Adapter
 from roomkit_sim.sim.adapters.roomkit import RoomKitAdapter
+from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.checks.findings import Finding
@@ -22,8 +23,9 @@ from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, receive
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.run import PlayedRun, play
 from roomkit_sim.sim.runner.sound import Sound, prepare_sound
+from roomkit_sim.sim.runner.wire_evidence import audio_starts, voices_by_wire
 from roomkit_sim.sim.scenario.loader import ScenarioSource, load, parse
-from roomkit_sim.sim.scenario.mode import SIMULATED, Clock, Mode
+from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
 from roomkit_sim.sim.scenario.model import Provider, Scenario
 from roomkit_sim.sim.scenario.plan import Plan, plan
 from roomkit_sim.sim.scenario.strict import nearest
@@ -84,7 +86,7 @@ def simulate(
     provider: Provider | None = None,
     app: Answer | None = None,
     base_dir: Path | None = None,
-    clock: Clock = "virtual",
+    mode: Mode = SIMULATED,
 ) -> Run:
     """Play a scenario and check it.
 
@@ -94,14 +96,13 @@ def simulate(
         provider: One of those that the scenario has an application for (any with ``app``); its first when absent.
         app: The application, instead of the one that the scenario names.
         base_dir: Where relative sound files start from; the scenario file's folder, or the current one.
-        clock: ``real``: in the machine's time, over loopback sockets.
+        mode: In which time, and against what: ``Mode(clock="real")`` is this machine's time, over loopback sockets.
 
     Raises:
         ScenarioError: The scenario is wrong.
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found. What it raises later is a finding.
     """
-    mode = Mode(clock=clock)
     return run_plan(make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir, mode=mode), app)
 
 
@@ -129,7 +130,7 @@ def make_plan(
         named = {} if app is None else {"app": f"{app.__module__}:{getattr(app, '__name__', 'app')}"}
         scenario = parse({**named, **scenario})
     name, chosen = f"{scenario.scenario}:1", _provider(scenario, provider, app)
-    again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r}, clock={mode.clock!r})"
+    again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r}, mode={mode!r})"
     return Plan(scenario, chosen, seed, base_dir or Path.cwd(), name, again, mode=mode)
 
 
@@ -203,11 +204,15 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
     arrived = [
         (session.conn, pcm16(audio)) for session in played.sessions[call.id] if (audio := session.received) is not None
     ]
-    found = [
-        *voice_conflicts(call.id, call.voices.conflicts),
-        *agent_voices(call.id, events, agent, rate_hz, call.voices.identifier),
-        *received_audio(call.id, caller, rate_hz, arrived),
-    ]
+    if isinstance(call.voices.ear, VoiceIdentifier):
+        found = [
+            *voice_conflicts(call.id, call.voices.conflicts),
+            *agent_voices(call.id, events, agent, rate_hz, call.voices.ear),
+            *received_audio(call.id, caller, rate_hz, arrived),
+        ]
+    else:
+        events = [*merged(events, [*audio_starts(call.id, events)])]
+        found = [*voices_by_wire(call.id, events, agent, rate_hz)]
     several = len(plan.scenario.calls) > 1
     return CallRecord(
         call=call.id,
@@ -233,6 +238,7 @@ def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, *, is_first: bool) -
         "id": plan.id,
         "seed": plan.seed,
         "source": plan.source,
+        "against": plan.mode.against,
         "scenario": scenario,
         # Faults strike the first call.
         "faults": [*scenario.get("faults", ())] if is_first else [],

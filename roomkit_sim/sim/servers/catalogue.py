@@ -10,7 +10,10 @@ from typing import assert_never
 from roomkit_sim.sim.scenario.model import Provider
 from roomkit_sim.sim.servers.contract import MakeServer
 
-__all__ = ["load_sdk", "server_class"]
+__all__ = ["KEYS", "load_sdk", "server_class"]
+
+KEYS: Mapping[Provider, str] = {"gemini-live": "GEMINI_API_KEY"}
+"""The environment variable with the key for the service itself."""
 
 _SDKS: Mapping[Provider, tuple[str, ...]] = {
     "gemini-live": ("google.genai", "google.genai.live", "websockets.asyncio.client"),

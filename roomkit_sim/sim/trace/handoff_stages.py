@@ -112,10 +112,12 @@ def _end_of_request(record: CallRecord, window: Window, turn: TraceEvent | None)
         limit_ns = turn.t_ns
     else:
         # Not on this connection: what it heard on an earlier one is what the caller still waits for an answer to.
-        heard = [item.t_ns for item in heard_utterances(record) if item.t_ns <= first.t_ns]
-        if not heard:
+        every = heard_utterances(record)
+        heard = [item.t_ns for item in every if item.t_ns <= first.t_ns]
+        if heard:
+            limit_ns = heard[-1]
+        elif every or record.plan.get("against") != "live":
             return None
-        limit_ns = heard[-1]
     said: list[Utterance] = [item for item in utterances(record) if item.end_ns <= limit_ns]
     return said[-1].end_ns if said else None
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
+from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.audio.pcm import to_bytes
 from roomkit_sim.sim.audio.timbre import speak
 from roomkit_sim.sim.caller.line import LineTransport, PhoneLine
@@ -29,7 +30,7 @@ class Bench:
         self.world = World(seed=1)
         self.rate_hz = rate_hz
         self.recorder = Recorder("call-1", lambda: self.world.now_ns)
-        self.book = VoiceBook()
+        self.book = VoiceBook(VoiceIdentifier())
         self.recorder.listen(self.book.hear)
         self.session = VoiceSession()
         self.frames: list[tuple[int, AudioFrame]] = []
@@ -39,7 +40,7 @@ class Bench:
             now_ns=lambda: self.world.now_ns,
             noise=np.random.default_rng(seed),
             sink=self.recorder,
-            voices=self.book.identifier,
+            ear=self.book.ear,
         )
         self.transport.on_audio_received(lambda session, frame: self.frames.append((self.world.now_ns, frame)))
         self.line = PhoneLine("call-1", self.transport, rate_hz, self.transport.connection)

@@ -10,18 +10,19 @@ def persona(name: str, voice: str | None) -> TraceEvent:
 
 
 def test_book_learns_voices_from_the_trace() -> None:
-    book = VoiceBook()
+    ear = VoiceIdentifier()
+    book = VoiceBook(ear)
     for event in (persona("triage", "Puck"), persona("advisor", "Kore"), persona("triage", None)):
         book.hear(event)
     book.hear(TraceEvent(0, 0, "call-1", "server", "said", {"name": "x", "voice": "y"}))
     assert book.voices_of("triage") == ("Puck", "")
     assert book.voices_of("nobody") == ()
     assert book.personas_of("Kore") == ("advisor",)
-    assert book.identifier.names == ("Puck", "Kore", "")
+    assert ear.names == ("Puck", "Kore", "")
 
 
 def test_voices_that_are_too_alike_are_noted_not_raised() -> None:
-    book = VoiceBook()
+    book = VoiceBook(VoiceIdentifier())
     for _ in range(2):
         book.hear(persona("one", "voice-54"))
         book.hear(persona("two", "voice-236"))

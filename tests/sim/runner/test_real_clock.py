@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from roomkit_sim.sim import simulate
+from roomkit_sim.sim.scenario.mode import Clock, Mode
 from tests.sim.runner.finance_line import SCENARIOS, application, short_call
+
+CLOCKS: tuple[Clock, Clock] = ("real", "virtual")
 
 HURRIED: dict[str, Any] = {
     "script": [
@@ -21,7 +24,7 @@ HURRIED: dict[str, Any] = {
 def test_a_handoff_over_real_sockets_leaves_the_trace_that_a_simulated_one_does() -> None:
     scenario = short_call(caller=HURRIED)
     real, virtual = (
-        simulate(scenario, app=application(), base_dir=SCENARIOS, clock=clock) for clock in ("real", "virtual")
+        simulate(scenario, app=application(), base_dir=SCENARIOS, mode=Mode(clock=clock)) for clock in CLOCKS
     )
     # A machine that is busy with other tests may be late, which says nothing about the call.
     assert [finding for finding in real.findings if finding.code != "INVALID009"] == []
