@@ -5,6 +5,7 @@ It never touches what it hears, and knows neither servers nor SDKs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,14 +19,16 @@ from roomkit_sim.sim.world.connection import ObservedConnection
 __all__ = ["Wiretap"]
 
 _FLUSH_NS = 1_000_000_000
+_MIME = re.compile(rb'"mime_?[tT]ype"\s*:\s*"([^"]*)"')
 Way = Literal["sent", "received"]
 
 
 class Wiretap:
     """Writes ``wire`` events: dial, open, rejected, sent, received, close. Made to observe a simulated network.
 
-    Consecutive audio messages of a direction become one event ``{frame, bytes, frames, first_t_ns}``, written when
-    something else passes or after a second.
+    Consecutive audio messages of a direction become one event ``{frame, bytes, frames, first_t_ns, payload}``, written
+    when something else passes or after a second; ``payload`` counts bytes before compression. The client's have
+    ``mime`` where they name one, and all of one event have the same.
 
     Args:
         sink_of: The trace of the call that a connection belongs to; nothing for one that belongs to no call.
@@ -87,8 +90,10 @@ class _Audio:
 
     frame: str
     first_t_ns: int
+    mime: str | None
     bytes: int = 0
     frames: int = 0
+    payload: int = 0
 
 
 @dataclass
@@ -107,6 +112,7 @@ class _Tap:
         self._directions: dict[Way, Direction] = {"sent": Direction(), "received": Direction()}
         self._audio: dict[Way, _Audio] = {}
         self._dialled_ns = self.now_ns()
+        self._asked_beta = ""
 
     def feed(self, way: Way, data: bytes) -> None:
         """Take bytes of one direction."""
@@ -118,6 +124,8 @@ class _Tap:
                     self._close_frame(way, item)
                 case Upgrade() if item.status is not None:
                     self._answered(item, item.status)
+                case Upgrade():
+                    self._asked_beta = item.headers.get("openai-beta", "")
 
     def gone(self, side: str, error: str | None) -> None:
         """An end of the connection is gone."""
@@ -138,12 +146,13 @@ class _Tap:
             self._directions["sent"].use_deflate(keep_context="client_no_context_takeover" not in extensions)
             self._directions["received"].use_deflate(keep_context="server_no_context_takeover" not in extensions)
         handshake_ms = (self.now_ns() - self._dialled_ns) / 1e6
-        self.sink.emit("wire", "open", conn=self.conn, handshake_ms=handshake_ms)
+        asked: dict[str, Json] = {"beta": self._asked_beta} if self._asked_beta else {}
+        self.sink.emit("wire", "open", conn=self.conn, handshake_ms=handshake_ms, **asked)
 
     def _message(self, way: Way, message: Message) -> None:
         frame = read_frame(message.payload, self.labels)
         if frame.audio:
-            self._collect(way, frame, message.wire_bytes)
+            self._collect(way, frame, message)
             return
         self._flush(way)
         data: dict[str, Json] = {
@@ -151,34 +160,44 @@ class _Tap:
             "frame": frame.name,
             "bytes": message.wire_bytes,
             "json": frame.json,
+            **self._late(way),
         }
         self.sink.emit("wire", way, **data)
 
-    def _collect(self, way: Way, frame: WireFrame, size: int) -> None:
+    def _late(self, way: Way) -> dict[str, Json]:
+        """Says of a message that its sender had sent a close frame before it."""
+        return {"after_close": True} if way in self.closing else {}
+
+    def _collect(self, way: Way, frame: WireFrame, message: Message) -> None:
         now_ns = self.now_ns()
+        mime = _mime(message.payload) if way == "sent" else None
         audio = self._audio.get(way)
-        if audio is not None and now_ns - audio.first_t_ns >= _FLUSH_NS:
+        if audio is not None and (now_ns - audio.first_t_ns >= _FLUSH_NS or audio.mime != mime):
             self._flush(way)
             audio = None
         if audio is None:
-            audio = self._audio[way] = _Audio(frame.name, now_ns)
-        audio.bytes += size
+            audio = self._audio[way] = _Audio(frame.name, now_ns, mime)
+        audio.bytes += message.wire_bytes
         audio.frames += 1
+        audio.payload += len(message.payload)
 
     def _flush(self, way: Way) -> None:
         audio = self._audio.pop(way, None)
         if audio is not None:
-            self.sink.emit(
-                "wire",
-                way,
-                conn=self.conn,
-                frame=audio.frame,
-                bytes=audio.bytes,
-                frames=audio.frames,
-                first_t_ns=audio.first_t_ns,
-            )
+            data: dict[str, Json] = {
+                "conn": self.conn,
+                "frame": audio.frame,
+                "bytes": audio.bytes,
+                "frames": audio.frames,
+                "first_t_ns": audio.first_t_ns,
+                "payload": audio.payload,
+                **({"mime": audio.mime} if audio.mime is not None else {}),
+                **self._late(way),
+            }
+            self.sink.emit("wire", way, **data)
 
     def _close_frame(self, way: Way, closing: Closing) -> None:
+        self._flush(way)
         self.closing[way] = closing
         self.first_closing = self.first_closing or way
         if len(self.closing) == 2:
@@ -195,3 +214,9 @@ class _Tap:
             code, reason = first.code, first.reason
             side = "client" if self.first_closing == "sent" else "server"
         self.sink.emit("wire", "close", conn=self.conn, code=code, reason=reason, by=side)
+
+
+def _mime(payload: bytes) -> str | None:
+    """What an audio message says that it is; keys stand before or after the audio, which is not searched."""
+    found = _MIME.search(payload[:160]) or _MIME.search(payload[-120:])
+    return found.group(1).decode("utf-8", "replace") if found else None

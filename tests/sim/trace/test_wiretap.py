@@ -183,6 +183,35 @@ def test_consecutive_audio_is_one_event_until_something_else_passes_or_a_second_
     assert "json" not in sent[0]
 
 
+def test_collected_audio_says_what_it_is_and_is_never_of_two_formats() -> None:
+    tapped = Tapped()
+    other = AUDIO.replace("rate=16000", "rate=8000")
+    first = '{"realtime_input":{"audio":{"mime_type":"audio/pcm;rate=8000","data":"' + "AAAA" * 200 + '"}}}'
+
+    async def client() -> None:
+        async with tapped.dial() as socket:
+            for frame in (AUDIO, AUDIO, other, first):
+                await socket.send(frame)
+
+    sent = of(tapped.run(client), "sent")
+    assert [(item["frames"], item["mime"]) for item in sent] == [
+        (2, "audio/pcm;rate=16000"),
+        (2, "audio/pcm;rate=8000"),
+    ]
+
+
+def test_size_of_collected_audio_is_known_before_compression_too() -> None:
+    tapped = Tapped()
+    tapped.compression = "deflate"
+
+    async def client() -> None:
+        async with tapped.dial() as socket:
+            await socket.send(AUDIO)
+
+    (sent,) = of(tapped.run(client), "sent")
+    assert sent["payload"] == len(AUDIO) > sent["bytes"]
+
+
 def test_the_two_directions_are_collected_apart() -> None:
     tapped = Tapped()
     tapped.answers = [server_frames.audio(bytes(960))] * 3
@@ -255,3 +284,35 @@ def test_bytes_that_are_no_websocket_leave_no_messages() -> None:
     tap.closed(Seen(1), "client", None)
     tap.finish()
     assert [event.kind for event in recorder.events] == ["dial", "close"]
+
+
+OPENED = b"GET / HTTP/1.1\r\nOpenAI-Beta: realtime=v1\r\n\r\n"
+AGREED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+CLOSING = b"\x88\x02\x03\xe8"
+
+
+def frame(text: str) -> bytes:
+    return b"\x81\x7e" + len(text).to_bytes(2, "big") + text.encode()
+
+
+def test_what_the_client_sends_after_its_close_frame_is_marked() -> None:
+    recorder = Recorder("call", lambda: 0)
+    tap = Wiretap(lambda connection: recorder, lambda: 0)
+    tap.dialled(Seen(1))
+    tap.client_sent(Seen(1), OPENED)
+    tap.client_received(Seen(1), AGREED)
+    for data in (frame(AUDIO), frame('{"setup":{}}'), frame(AUDIO), CLOSING, frame('{"setup":{}}'), frame(AUDIO)):
+        tap.client_sent(Seen(1), data)
+    tap.finish()
+    sent = [event.data for event in recorder.events if event.kind == "sent"]
+    assert [data.get("after_close", False) for data in sent] == [False, False, False, True, True]
+
+
+def test_handshake_that_asks_for_a_beta_says_so() -> None:
+    recorder = Recorder("call", lambda: 0)
+    tap = Wiretap(lambda connection: recorder, lambda: 0)
+    for number, asked in enumerate((OPENED, b"GET / HTTP/1.1\r\n\r\n")):
+        tap.dialled(Seen(number))
+        tap.client_sent(Seen(number), asked)
+        tap.client_received(Seen(number), AGREED)
+    assert [event.data.get("beta") for event in recorder.events if event.kind == "open"] == ["realtime=v1", None]
