@@ -19,7 +19,7 @@ class CheckedCall:
 
     Args:
         record: The call.
-        findings: What is wrong with it; those that are waived too.
+        findings: What is wrong with it; warnings, and what is waived, too.
     """
 
     record: CallRecord
@@ -27,12 +27,12 @@ class CheckedCall:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        """The findings that are not waived."""
+        """The findings that make the call fail: no warnings, and nothing that is waived."""
         return tuple(finding for finding in self.findings if finding.fails)
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong that is not waived."""
+        """Whether there is none that makes the call fail."""
         return not self.failures
 
     @property

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from roomkit_sim.sim.checks.code import Code
+from roomkit_sim.sim.checks.wire_codes import WIRE_CODES
 
 __all__ = ["CODES", "Code"]
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """What a code means.
-
-    Args:
-        title: What is wrong.
-        cause: What usually leads to it.
-        cure: What to look at.
-    """
-
-    title: str
-    cause: str
-    cure: str
-
 
 CODES = {
     "ROUTE001": Code(
@@ -128,6 +113,7 @@ CODES = {
         "Two parts of the application greet: the pipeline and a hook, or a handler that is registered twice.",
         "Find the two client_content frames in the trace; one of them must go.",
     ),
+    **WIRE_CODES,
     "CALLER001": Code(
         "the caller waited in vain",
         "The agent did not speak (or fall silent) in time, or another persona spoke.",

@@ -19,8 +19,15 @@ class Severity(StrEnum):
     """The call fails."""
     INVALID = "invalid"
     """The call fails, and proves nothing: a precondition did not hold."""
+    WARNING = "warning"
+    """The call does not fail; the report shows it."""
     WAIVED = "waived"
     """The scenario allows it, with a reason."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether a call with such a finding fails."""
+        return self in (Severity.ERROR, Severity.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Finding:
     @property
     def fails(self) -> bool:
         """Whether the call fails because of it."""
-        return self.severity is not Severity.WAIVED
+        return self.severity.fails
 
     def waived(self, reason: str) -> Finding:
         """The same, allowed."""

@@ -24,6 +24,7 @@ from roomkit_sim.sim.checks.invariants import (
     check_voices_of_agents,
 )
 from roomkit_sim.sim.checks.paths import check_legality, check_phases, check_route
+from roomkit_sim.sim.checks.protocol.check import check_protocol
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.checks.validity import check_faults, check_heard_at_all, check_pace, check_personas
 
@@ -36,6 +37,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     check_faults,
     check_heard_at_all,
     check_caller,
+    check_protocol,
     check_route,
     check_handoffs,
     check_completion,

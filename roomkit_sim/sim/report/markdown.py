@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from roomkit_sim.sim.checks.codes import CODES
+from roomkit_sim.sim.checks.findings import Severity
 from roomkit_sim.sim.report.rows import Row
 from roomkit_sim.sim.report.staging import Collected
 from roomkit_sim.sim.report.terminal import milliseconds, verdict_line
@@ -18,6 +19,8 @@ _CODES_HEAD = """\
 # Findings
 
 Every finding has a code. `INVALID` codes fail a call too, and say that it proves nothing: a precondition did not hold.
+`WIRE` codes are of the client protocol linter: what the client sent is not what the protocol allows, even if the fake
+server took it. Those whose title ends in "(warning)" are shown and do not fail the call: the service lets them pass.
 A scenario can waive an invariant (`INV`) with a reason, `expect: {waive: {INV002: "known, see ticket 12"}}`; a waiver
 that is not needed any more is a finding itself. This page is made by `roomkit-sim explain --all`."""
 
@@ -31,11 +34,11 @@ def _lines(totals: Totals, collected: Collected, info: dict[str, Json]) -> Itera
     good = totals.passed == totals.calls
     yield f"### {'✅' if good else '❌'} Simulated calls: {verdict_line(totals)}"
     yield ""
-    failing = [row for row in collected.findings if row["severity"] != "waived"]
-    if failing:
+    shown = [row for row in collected.findings if row["severity"] != Severity.WAIVED]
+    if shown:
         yield "| call | finding | at | where |"
         yield "|---|---|---|---|"
-        for row in failing:
+        for row in shown:
             yield _finding(row)
         yield ""
     yield "<details><summary>All scenarios</summary>"
@@ -52,7 +55,8 @@ def _lines(totals: Totals, collected: Collected, info: dict[str, Json]) -> Itera
 
 def _finding(row: Row) -> str:
     at = f"{row['at_ns'] / 1e9:.3f} s" if isinstance(row["at_ns"], int) else ""
-    cells = (f"{row['call']} s{row['seed']}", f"**{row['code']}** {row['message']}", at, row["where"])
+    mark = " (warning)" if row["severity"] == Severity.WARNING else ""
+    cells = (f"{row['call']} s{row['seed']}", f"**{row['code']}** {row['message']}{mark}", at, row["where"])
     return f"| {' | '.join(map(_cell, cells))} |"
 
 

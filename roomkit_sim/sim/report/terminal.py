@@ -63,8 +63,9 @@ def _row(scenario: ScenarioTotals, width: int) -> str:
     ears = [milliseconds(quantile(scenario.ears_ms, share)) for share in (0.5, 0.9, 1.0)]
     handoffs = f"{scenario.completed}/{scenario.handoffs}"
     verdict = "passed" if not scenario.failed else f"{scenario.failed} FAILED  {' '.join(scenario.codes)}"
+    warned = f"  warned {' '.join(scenario.warned)}" if scenario.warned else ""
     name = f"{scenario.name:<{width}}"
-    return f"{name}  {scenario.calls:>5}  {handoffs:>8}  {ears[0]:>7} {ears[1]:>5} {ears[2]:>8}  {verdict}"
+    return f"{name}  {scenario.calls:>5}  {handoffs:>8}  {ears[0]:>7} {ears[1]:>5} {ears[2]:>8}  {verdict}{warned}"
 
 
 def milliseconds(value: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from roomkit_sim.sim.checks.findings import Severity
 from roomkit_sim.sim.report.rows import Row
 from roomkit_sim.sim.report.staging import Collected
 
@@ -24,6 +25,7 @@ class ScenarioTotals:
         completed: After how many the new agent was heard.
         ears_ms: ``ear_ms`` of the completed ones, ascending.
         codes: Codes of the findings that fail, in order of appearance.
+        warned: The codes of the warnings.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ScenarioTotals:
     completed: int
     ears_ms: tuple[float, ...]
     codes: tuple[str, ...]
+    warned: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def totals(collected: Collected) -> Totals:
 def _scenario(name: str, collected: Collected) -> ScenarioTotals:
     calls = _of(collected.calls, name)
     handoffs = _of(collected.handoffs, name)
-    failing = [row for row in _of(collected.findings, name) if row["severity"] != "waived"]
+    findings = _of(collected.findings, name)
     ears = [value for row in handoffs if isinstance(value := row["ear_ms"], int | float)]
     return ScenarioTotals(
         name=name,
@@ -95,8 +98,13 @@ def _scenario(name: str, collected: Collected) -> ScenarioTotals:
         refused=sum(row["accepted"] is False for row in handoffs),
         completed=sum(row["h11_ns"] is not None for row in handoffs),
         ears_ms=tuple(sorted(ears)),
-        codes=tuple(dict.fromkeys(str(row["code"]) for row in failing)),
+        codes=_codes(findings, *(severity for severity in Severity if severity.fails)),
+        warned=_codes(findings, Severity.WARNING),
     )
+
+
+def _codes(findings: Iterable[Row], *severities: Severity) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(row["code"]) for row in findings if row["severity"] in severities))
 
 
 def _of(rows: Iterable[Row], scenario: str) -> list[Row]:

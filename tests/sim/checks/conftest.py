@@ -34,6 +34,7 @@ class Story:
     def session(self, at_s: float, conn: int, agent: str, *, until_s: float | None = None) -> Story:
         """A connection that is set up at once."""
         self.tell(at_s, "wire.dial", conn=conn, host="h").tell(at_s, "wire.open", conn=conn, handshake_ms=1.0)
+        self.tell(at_s, "wire.sent", conn=conn, frame="setup", bytes=1, json={"setup": {"model": "models/story"}})
         self.tell(at_s, "wire.received", conn=conn, frame="setupComplete", bytes=1)
         self.tell(at_s, "server.persona", conn=conn, name=agent.removeprefix("agent-"), agent=agent, voice=agent)
         if until_s is not None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from roomkit_sim.sim import Run
+from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.report.failure_text import failure_text
 from roomkit_sim.sim.report.markdown import codes_markdown, summary_markdown
 from roomkit_sim.sim.report.rows import rows_of
@@ -44,6 +46,18 @@ def test_terminal_tells_totals_worst_scenarios_and_files(passed: Run, failed: Ru
     assert lines[-1] == "report: reports/latest/index.html  data: reports/latest/handoffs.csv"
     assert len(lines) <= 10
     assert any("roomkit-sim explain CODE" in line for line in lines)
+
+
+def test_warnings_are_shown_and_fail_nothing(passed: Run) -> None:
+    (call,) = passed.calls
+    warning = Finding("WIRE056", "no answer is under way", severity=Severity.WARNING)
+    rows = Collected([rows_of(replace(call, findings=(warning,)))])
+    lines = list(terminal_lines(totals(rows), Path("reports/latest")))
+    assert lines[0].startswith("1 of 1 calls passed")
+    assert any(line.endswith("passed  warned WIRE056") for line in lines)
+    text = summary_markdown(totals(rows), rows, run_info("pytest", ["gemini-live"], ["virtual"]))
+    assert text.startswith("### ✅")
+    assert "**WIRE056** no answer is under way (warning)" in text
 
 
 def test_terminal_stays_short_when_there_are_many_scenarios(passed: Run) -> None:

@@ -1,0 +1,49 @@
+"""The client side of sessions that were recorded against the live services keeps to the protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[4]
+RECORDED = ROOT.parent / "shared" / "protocol"
+HOSTS = {"gemini": "generativelanguage.googleapis.com", "openai": "api.openai.com"}
+NAMES = (
+    "gemini_message_history_seeding",
+    "gemini_text_in_audio_out_turn",
+    "gemini_tool_call_round",
+    "openai_audio_in_server_vad_turn",
+    "openai_message_history_seeding",
+    "openai_text_in_audio_out_turn",
+    "openai_tool_call_round",
+)
+
+
+def played(wire: Any, name: str, host: str) -> Any:
+    path = RECORDED / f"{name}.yaml"
+    if not path.exists():
+        pytest.skip(f"NOT LINTED: {RECORDED} is not here")
+    wire.host = host
+    wire.dial(7)
+    for interaction in yaml.safe_load(path.read_text())["interactions"]:
+        (wire.sent if interaction["direction"] == "sent" else wire.received)(interaction["data"], 7)
+    return wire
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("known_by_host", [True, False])
+def test_recorded_client_has_no_findings(gemini: Any, name: str, known_by_host: bool) -> None:
+    wire = played(gemini, name, HOSTS[name.partition("_")[0]] if known_by_host else "127.0.0.1")
+    assert wire.findings() == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "tool_call" in name])
+def test_recorded_client_that_forgot_to_be_asked_is_found(gemini: Any, name: str) -> None:
+    wire = played(gemini, name, "127.0.0.1")
+    asks = ("toolCall", "response.output_item.added", "conversation.item.added", "response.output_item.done",
+            "conversation.item.done", "response.function_call_arguments.done")  # fmt: skip
+    wire.events = [event for event in wire.events if event.data.get("frame") not in asks]
+    assert wire.codes() == ["WIRE020" if name.startswith("gemini") else "WIRE057"]
