@@ -153,6 +153,11 @@ def test_leaving_while_the_session_is_not_resumable_is_a_warning(gemini: Any) ->
     assert (finding.code, finding.severity) == ("WIRE019", Severity.WARNING)
 
 
+def test_leaving_as_soon_as_the_session_is_resumable_again_is_not(gemini: Any) -> None:
+    gemini.received(handle("h1")).received(handle(None)).received(handle("h2")).close().dial(2).sent(resume("h2"), 2)
+    assert gemini.codes() == gemini.codes(reaction_ns=250_000_000) == []
+
+
 @pytest.mark.parametrize("closing", [{"by": "server", "code": 1011}, {"by": "client", "code": 1006}])
 def test_client_whose_connection_was_lost_had_no_choice(gemini: Any, closing: Any) -> None:
     gemini.received(handle("h1")).received(handle(None)).close(**closing).dial(2).sent(resume("h1"), 2)

@@ -45,10 +45,10 @@ def older_handle(connection: GeminiConnection, frame: Frame) -> Iterator[str]:
 
 
 def resumes_too_early(connection: GeminiConnection, frame: Frame) -> Iterator[str]:
-    """A client whose connection was lost, or told to go, had no choice."""
-    resumed = _resumed(connection, frame)
+    """A client whose connection was lost, or told to go, had no choice; one that has just got a handle may use it."""
+    resumed, dialled_ns = _resumed(connection, frame), connection.begun.t_ns
     if resumed is None or resumed.last_conn in connection.call.lost:
         return
-    update = resumed.last_update(connection.begun.t_ns - connection.reaction_ns)
-    if update is not None and update.handle is None:
+    told = resumed.told_at(dialled_ns, dialled_ns - connection.reaction_ns)
+    if told and all(update.handle is None for update in told):
         yield f"{_handle(frame)} is used while the conversation on connection {resumed.last_conn} was not resumable"

@@ -32,9 +32,11 @@ class Conversation:
     updates: list[Update] = field(default_factory=list)
     last_conn: int = 0
 
-    def last_update(self, before_ns: int) -> Update | None:
-        """What the client had been told last before a time."""
-        return next((update for update in reversed(self.updates) if update.t_ns < before_ns), None)
+    def told_at(self, t_ns: int, unread_ns: int) -> list[Update]:
+        """What the client may take for the state at a time: the last update before, and those that may be unread."""
+        arrived = [update for update in self.updates if update.t_ns <= t_ns]
+        unread = [update for update in arrived if update.t_ns >= unread_ns]
+        return [*arrived[: len(arrived) - len(unread)][-1:], *unread]
 
 
 @dataclass(slots=True)
