@@ -9,7 +9,7 @@ import typer
 
 from roomkit_sim.errors import RoomkitSimError
 from roomkit_sim.sim.report.folder import ArtifactPolicy
-from roomkit_sim.sim.scenario.mode import Clock, Mode
+from roomkit_sim.sim.scenario.mode import Against, Clock, Mode
 
 __all__ = ["app"]
 
@@ -27,15 +27,21 @@ app = typer.Typer(
 def run(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
     seeds: Annotated[str, typer.Option(help="7, 10x, 1,5,9 or 0-99.")] = "0",
+    provider: Annotated[
+        Against, typer.Option(help="Who answers: our server with the scenario's mind, or the service itself.")
+    ] = "fake",
+    live_minutes: Annotated[float, typer.Option(help="With --provider live: how long all calls may last.")] = 10.0,
     clock: Annotated[Clock, typer.Option(help="Simulated time, or this machine's over loopback sockets.")] = "virtual",
     output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
     artifacts: Annotated[ArtifactPolicy, typer.Option(help="Calls that keep audio and page.")] = "retain-on-failure",
 ) -> None:
     """Play scenarios and write a report. Exit code 0: all passed; 1: some failed; 2: a scenario is wrong."""
     from roomkit_sim.sim.runner.batch import play_files
+    from roomkit_sim.sim.runner.live_allowance import LiveAllowance
 
+    mode, allowance = Mode(clock=clock, against=provider), LiveAllowance(live_minutes)
     try:
-        passed = play_files(paths, seeds, Mode(clock=clock), output, artifacts, typer.echo)
+        passed = play_files(paths, seeds, output, artifacts, typer.echo, mode=mode, allowance=allowance)
     except RoomkitSimError as error:
         _stop(error)
     raise typer.Exit(0 if passed else FAILED)

@@ -74,8 +74,7 @@ class SimulationSession:
         except RoomkitSimError as error:
             self.staging.add_unplayed(plan, error)
             raise
-        if plan.mode.against == "live":
-            self._allowance.charge(sum(call.record.end_ns for call in run.calls))
+        self._allowance.charge(run)
         return run
 
     def keep(self, checked: CheckedCall) -> str | None:

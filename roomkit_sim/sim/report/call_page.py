@@ -40,7 +40,7 @@ def call_page(checked: CheckedCall) -> str:
         events=[(event, json.dumps(dict(event.data), ensure_ascii=False)) for event in record.events],
         sound=stereo_ogg(record),
         metric_version=METRIC_VERSION,
-        meaning=meaning_of_latencies([record.clock]),
+        meaning=meaning_of_latencies([(record.clock, str(record.plan.get("against", "fake")))]),
     )
 
 

@@ -6,14 +6,19 @@ from collections.abc import Iterable
 
 __all__ = ["meaning_of_latencies"]
 
-# What is said of a clock holds for calls with our own servers.
 _MEANINGS = {
     "virtual": "virtual time: latencies are those of the modelled network and provider, not of a real provider",
     "real": "real time over loopback: latencies are those of the scripted provider and of this machine, without a "
     "network; not of a real provider",
+    "live": "live calls: latencies are those of the service, the network and the code under test, on this occasion",
 }
 
 
-def meaning_of_latencies(clocks: Iterable[str]) -> str:
-    """One sentence for each of the run's clocks."""
-    return "; ".join(_MEANINGS[clock] for clock in clocks)
+def meaning_of_latencies(kinds: Iterable[tuple[str, str]]) -> str:
+    """One sentence for each kind of call.
+
+    Args:
+        kinds: Clock and what answered, each.
+    """
+    meanings = (_MEANINGS[clock if against == "fake" else against] for clock, against in kinds)
+    return "; ".join(dict.fromkeys(meanings))

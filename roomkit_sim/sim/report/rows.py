@@ -23,6 +23,7 @@ _IDENTITY = ("run", "scenario", "provider", "clock", "seed", "condition", "call"
 
 CALL_COLUMNS = (
     *_IDENTITY,
+    "against",
     "slug",
     "source",
     "verdict",
@@ -99,6 +100,7 @@ def rows_of(checked: CheckedCall) -> Rows:
     audio = account(record)
     call: Row = {
         **identity,
+        "against": record.plan.get("against"),
         "slug": record.slug,
         "source": record.source,
         "verdict": checked.verdict,
@@ -134,6 +136,7 @@ def unplayed(plan: Plan, error: Exception) -> Rows:
     }
     finding: Row = {"code": "APP006", "severity": "invalid", "message": str(error), "where": plan.source}
     call: Row = {
+        "against": plan.mode.against,
         "slug": plan.slug,
         "source": plan.source,
         "verdict": "invalid",

@@ -18,13 +18,13 @@ __all__ = ["run_info"]
 PACKAGES = ("roomkit-sim", "google-genai", "websockets", "numpy", "soxr", "soundfile", "pydantic", "pytest")
 
 
-def run_info(command: str, providers: Sequence[str], clocks: Sequence[str]) -> dict[str, Json]:
+def run_info(command: str, providers: Sequence[str], kinds: Sequence[tuple[str, str]]) -> dict[str, Json]:
     """The content of ``run.json``.
 
     Args:
         command: What was typed.
         providers: The wires that were spoken.
-        clocks: ``virtual``, ``real`` or both.
+        kinds: Which kinds of calls were made: clock and what answered, each.
     """
     versions: dict[str, Json] = {name: _version(name) for name in PACKAGES}
     versions["python"] = platform.python_version()
@@ -36,8 +36,8 @@ def run_info(command: str, providers: Sequence[str], clocks: Sequence[str]) -> d
         "metric_version": METRIC_VERSION,
         "command": command,
         "provider": ", ".join(providers),
-        "clock": ", ".join(clocks),
-        "latencies": meaning_of_latencies(clocks),
+        "clock": ", ".join(dict.fromkeys(clock for clock, _ in kinds)),
+        "latencies": meaning_of_latencies(kinds),
     }
 
 

@@ -42,7 +42,7 @@ def terminal_lines(totals: Totals, output: Path) -> Iterator[str]:
         left_out = len(totals.scenarios) - len(shown)
         if left_out:
             yield f"... and {left_out} more scenarios without fault"
-    yield meaning_of_latencies(totals.clocks)
+    yield meaning_of_latencies(totals.kinds)
     if totals.passed < totals.calls:
         yield "what a code means, what usually causes it and what to do: roomkit-sim explain CODE"
     yield f"report: {output / 'index.html'}  data: {output / 'handoffs.csv'}"

@@ -51,7 +51,7 @@ class Totals:
         handoffs: How many handoffs were accepted.
         refused: How many were refused.
         completed: After how many the new agent was heard.
-        clocks: In which time the calls were made.
+        kinds: Which kinds of calls were made: clock and what answered, each.
     """
 
     scenarios: tuple[ScenarioTotals, ...]
@@ -61,7 +61,7 @@ class Totals:
     handoffs: int
     refused: int
     completed: int
-    clocks: tuple[str, ...]
+    kinds: tuple[tuple[str, str], ...]
 
     @property
     def passed(self) -> int:
@@ -81,7 +81,7 @@ def totals(collected: Collected) -> Totals:
         handoffs=sum(scenario.handoffs for scenario in scenarios),
         refused=sum(scenario.refused for scenario in scenarios),
         completed=sum(scenario.completed for scenario in scenarios),
-        clocks=tuple(sorted({str(call["clock"]) for call in collected.calls})),
+        kinds=tuple(sorted({(str(call["clock"]), str(call["against"])) for call in collected.calls})),
     )
 
 

@@ -34,7 +34,7 @@ def write_report(staging: Staging, output: Path, command: str) -> Totals:
 
     collected = staging.collected()
     summed = totals(collected)
-    info = run_info(command, _distinct(collected.calls, "provider"), _distinct(collected.calls, "clock"))
+    info = run_info(command, _distinct(collected.calls, "provider"), summed.kinds)
     folder = staging.folder
     write_text(folder / "run.json", json.dumps(info, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     write_text(folder / "calls.csv", as_csv(CALL_COLUMNS, collected.calls))

@@ -14,10 +14,11 @@ from roomkit_sim.sim.report.folder import ArtifactPolicy, staging_folder
 from roomkit_sim.sim.report.staging import Staging
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.write import write_report
+from roomkit_sim.sim.runner.live_allowance import LiveAllowance
 from roomkit_sim.sim.runner.simulate import run_plan
 from roomkit_sim.sim.scenario.caller import Say
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource, load
-from roomkit_sim.sim.scenario.mode import Mode
+from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
 from roomkit_sim.sim.scenario.plan import Plan, plans
 from roomkit_sim.sim.scenario.seeds import parse_seeds
 
@@ -41,17 +42,25 @@ def scenario_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def play_files(
-    paths: Iterable[Path], seeds: str, mode: Mode, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]
+    paths: Iterable[Path],
+    seeds: str,
+    output: Path,
+    policy: ArtifactPolicy,
+    say: Callable[[str], None],
+    *,
+    mode: Mode = SIMULATED,
+    allowance: LiveAllowance | None = None,
 ) -> bool:
     """Play scenarios one after the other and write their report.
 
     Args:
         paths: Files and folders.
         seeds: As for ``--sim-seeds``.
-        mode: How they are played.
         output: The report's folder.
         policy: Whose audio and page are kept.
         say: Takes the lines of progress and summary.
+        mode: How they are played.
+        allowance: What live calls may take; nothing when absent.
 
     Returns:
         Whether all calls passed.
@@ -69,7 +78,7 @@ def play_files(
     try:
         for number, plan in enumerate(todo, start=1):
             say(f"[{number}/{len(todo)}] {plan.id}")
-            _play(plan, staging, output, policy, say)
+            _play(plan, allowance or LiveAllowance(0), staging, output, policy, say)
         totals = write_report(staging, output, shlex.join(["roomkit-sim", *sys.argv[1:]]))
     finally:
         staging.discard()
@@ -78,13 +87,21 @@ def play_files(
     return totals.passed == totals.calls
 
 
-def _play(plan: Plan, staging: Staging, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]) -> None:
+def _play(
+    plan: Plan,
+    allowance: LiveAllowance,
+    staging: Staging,
+    output: Path,
+    policy: ArtifactPolicy,
+    say: Callable[[str], None],
+) -> None:
     try:
-        run = run_plan(plan)
+        run = run_plan(allowance.admit(plan))
     except RoomkitSimError as error:
         staging.add_unplayed(plan, error)
         say(str(error))
         return
+    allowance.charge(run)
     for call in run.calls:
         folder = staging.add(call, policy)
         if not call.passed:

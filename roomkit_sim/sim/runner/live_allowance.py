@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from roomkit_sim.errors import LiveCallRefusedError
+from roomkit_sim.sim.runner.simulate import Run
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.servers.catalogue import KEYS
 
@@ -56,6 +57,7 @@ class LiveAllowance:
         budget_ms = min(plan.scenario.budget_ms, left_ms)
         return replace(plan, scenario=plan.scenario.model_copy(update={"budget_ms": budget_ms}))
 
-    def charge(self, spoken_ns: int) -> None:
-        """A call was made."""
-        self._used_ns += spoken_ns
+    def charge(self, run: Run) -> None:
+        """Calls were made."""
+        if run.plan.mode.against == "live":
+            self._used_ns += sum(call.record.end_ns for call in run.calls)

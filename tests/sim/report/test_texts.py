@@ -55,7 +55,7 @@ def test_warnings_are_shown_and_fail_nothing(passed: Run) -> None:
     lines = list(terminal_lines(totals(rows), Path("reports/latest")))
     assert lines[0].startswith("1 of 1 calls passed")
     assert any(line.endswith("passed  warned WIRE056") for line in lines)
-    text = summary_markdown(totals(rows), rows, run_info("pytest", ["gemini-live"], ["virtual"]))
+    text = summary_markdown(totals(rows), rows, run_info("pytest", ["gemini-live"], [("virtual", "fake")]))
     assert text.startswith("### ✅")
     assert "**WIRE056** no answer is under way (warning)" in text
 
@@ -71,7 +71,7 @@ def test_terminal_stays_short_when_there_are_many_scenarios(passed: Run) -> None
 def test_markdown_is_a_table_that_no_message_can_break(failed: Run) -> None:
     rows = collected(failed)
     rows.findings = [{**rows.findings[0], "message": "a | b\n<script>"}]
-    text = summary_markdown(totals(rows), rows, run_info("pytest", ["gemini-live"], ["virtual"]))
+    text = summary_markdown(totals(rows), rows, run_info("pytest", ["gemini-live"], [("virtual", "fake")]))
     assert "a \\| b &lt;script>" in text
     assert text.startswith("### ❌")
     assert "not of a real provider" in text
