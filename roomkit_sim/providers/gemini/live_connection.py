@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.errors import ProviderConnectionError, ProviderProtocolError
 from roomkit_sim.providers.gemini.failures import PROVIDER, to_provider_error
-from roomkit_sim.providers.gemini.live_config import LiveSettings, connect_config
+from roomkit_sim.providers.gemini.live_config import connect_config
+from roomkit_sim.providers.gemini.live_events import LiveNormaliser
+from roomkit_sim.providers.realtime.events import LiveEvent
+from roomkit_sim.providers.realtime.settings import LiveSettings
 
 if TYPE_CHECKING:
     from google.genai import Client, types
@@ -48,6 +51,7 @@ class LiveConnection:
         from google.genai import types
 
         self.settings = settings
+        self._normaliser = LiveNormaliser(interruptible=settings.interruptible)
         self._context = context
         self._session = session
         self._blob = types.Blob
@@ -63,6 +67,11 @@ class LiveConnection:
     def set_up(self) -> bool:
         """Whether the first frame was the expected ``setupComplete``; the SDK swallows any other."""
         return self._session.setup_complete is not None
+
+    @property
+    def responding(self) -> bool:
+        """Whether the model's turn is open."""
+        return self._normaliser.responding
 
     async def send_audio(self, pcm: bytes) -> None:
         """Send PCM16 mono. The exception of a broken connection is the SDK's own: callers only keep the audio."""
@@ -93,8 +102,8 @@ class LiveConnection:
         except Exception as error:
             raise to_provider_error(error, f"sending the result of {name}") from error
 
-    async def messages(self) -> AsyncGenerator[types.LiveServerMessage | ProviderProtocolError, None]:
-        """What the server says, for ever; a message that the SDK does not understand comes as the error it is.
+    async def events(self) -> AsyncGenerator[LiveEvent | ProviderProtocolError, None]:
+        """What happens, for ever; a message that the SDK does not understand comes as the error it is.
 
         Raises:
             ProviderConnectionError: The connection is gone, however that came.
@@ -105,13 +114,18 @@ class LiveConnection:
                 # receive() ends with each turn of the model.
                 async for message in self._session.receive():
                     unknown_in_a_row = 0
-                    yield message
+                    for event in self._normaliser.feed(message):
+                        yield event
             except Exception as error:
                 mapped = to_provider_error(error, "receiving")
                 unknown_in_a_row += 1
                 if not isinstance(mapped, ProviderProtocolError) or unknown_in_a_row > _MAX_UNKNOWN_IN_A_ROW:
                     raise mapped from error
                 yield mapped
+
+    def end(self) -> list[LiveEvent]:
+        """The connection is left: what was said on it is final, and its turn is over."""
+        return self._normaliser.end()
 
     async def close(self) -> None:
         """Close it, and wait until it is closed: a server may refuse to resume a session whose socket is open.

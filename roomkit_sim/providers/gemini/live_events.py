@@ -7,111 +7,36 @@ final before the reply or the tool call that answers them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from roomkit_sim.providers.realtime.events import (
+    AudioOut,
+    GoAway,
+    LiveEvent,
+    ResponseEnded,
+    ResponseStarted,
+    SpeechEnded,
+    SpeechStarted,
+    ToolCalled,
+    ToolsCancelled,
+    Transcript,
+    WireEvent,
+)
+from roomkit_sim.providers.realtime.history import Role
 
 if TYPE_CHECKING:
     from google.genai import types
 
-__all__ = [
-    "AudioOut",
-    "GoAway",
-    "HandleUpdate",
-    "LiveEvent",
-    "LiveNormaliser",
-    "ResponseEnded",
-    "ResponseStarted",
-    "SpeechEnded",
-    "SpeechStarted",
-    "ToolCalled",
-    "ToolsCancelled",
-    "Transcript",
-    "go_away_ns",
-]
-
-Role: TypeAlias = Literal["user", "assistant"]
+__all__ = ["HandleUpdate", "LiveNormaliser", "go_away_ns"]
 
 
 @dataclass(frozen=True, slots=True)
-class AudioOut:
-    """The model speaks: PCM16 mono at ``rate_hz``."""
-
-    pcm: bytes
-    rate_hz: int
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said so far in an utterance, or, if final, in all of it."""
-
-    role: Role
-    text: str
-    final: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechStarted:
-    """The caller began to speak, or spoke over the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechEnded:
-    """The caller stopped speaking."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseStarted:
-    """The model began a turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseEnded:
-    """The model's turn is complete, or was interrupted."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCalled:
-    """The model calls a function and waits."""
-
-    call_id: str
-    name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ToolsCancelled:
-    """The model takes calls back."""
-
-    call_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HandleUpdate:
+class HandleUpdate(WireEvent):
     """Whether the session can be resumed now, and with which handle."""
 
     handle: str | None
     resumable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class GoAway:
-    """The server will close the connection in ``time_left_ns``; ``None`` if it did not say when."""
-
-    time_left_ns: int | None
-
-
-LiveEvent: TypeAlias = (
-    AudioOut
-    | Transcript
-    | SpeechStarted
-    | SpeechEnded
-    | ResponseStarted
-    | ResponseEnded
-    | ToolCalled
-    | ToolsCancelled
-    | HandleUpdate
-    | GoAway
-)
 
 
 class LiveNormaliser:

@@ -108,16 +108,22 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
         self._record("inject_text", session=session, text=text, role=role)
         self.injected_texts.append((session.id, text, role))
 
-    async def submit_tool_result(self, session: VoiceSession, call_id: str, result: str) -> None:
+    async def submit_tool_result(
+        self, session: VoiceSession, call_id: str, result: str, *, respond: bool = True
+    ) -> None:
         """Record ``result``, unless the call was cancelled."""
         if (session.id, call_id) in self._cancelled:
             return
-        self._record("submit_tool_result", session=session, call_id=call_id, result=result)
+        self._record("submit_tool_result", session=session, call_id=call_id, result=result, respond=respond)
         self.tool_results.append((session.id, call_id, result))
 
     async def interrupt(self, session: VoiceSession) -> None:
         """Record the interruption."""
         self._record("interrupt", session=session)
+
+    async def truncate(self, session: VoiceSession, unplayed_ms: float) -> None:
+        """Record how much was not heard."""
+        self._record("truncate", session=session, unplayed_ms=unplayed_ms)
 
     async def disconnect(self, session: VoiceSession) -> None:
         """End the session."""

@@ -13,13 +13,14 @@ from roomkit_sim.voice.realtime.callbacks import Callbacks
 __all__ = ["ConnectionStep", "RealtimeCapabilities", "RealtimeVoiceProvider"]
 
 ConnectionStep: TypeAlias = Literal[
-    "opened", "resumed", "reseeded", "fresh", "lost", "reconnecting", "go_away", "closed"
+    "opened", "updated", "resumed", "reseeded", "fresh", "lost", "reconnecting", "go_away", "closed"
 ]
 """What happened to a session's connection.
 
 ``opened``: the first one. ``lost``: it broke. ``go_away``: the provider will close it soon. ``reconnecting``: a new one
 is dialled. Then one of ``resumed`` (the provider kept the conversation), ``reseeded`` (it did not; we told it again)
-and ``fresh`` (there was nothing to tell). ``closed``: for good; the session has ended.
+and ``fresh`` (there was nothing to tell). ``updated``: the session was configured anew inside its connection.
+``closed``: for good; the session has ended.
 """
 
 
@@ -31,11 +32,14 @@ class RealtimeCapabilities:
         resumption: A new connection can go on with the old one's conversation.
         in_session_update: Prompt and tools can be changed without a new connection.
         voice_change: The voice can be changed in a conversation, by whatever means.
-        truncation: The provider must be told how much of an interrupted answer was played.
+        truncation: The provider must be told how much of an interrupted answer was played, by
+            :meth:`RealtimeVoiceProvider.truncate`.
         input_sample_rate: In Hz, what the model hears best.
         output_sample_rate: In Hz, what the model speaks.
         reconfiguration: Prompt, voice and tools of a conversation can be changed at all; without it no agent can hand a
             call over.
+        async_tools: The model goes on with the conversation while a tool's result is awaited.
+        silent_results: A tool's result can be given without letting the model go on speaking.
     """
 
     resumption: bool = False
@@ -45,6 +49,8 @@ class RealtimeCapabilities:
     input_sample_rate: int = 16000
     output_sample_rate: int = 24000
     reconfiguration: bool = True
+    async_tools: bool = False
+    silent_results: bool = False
 
 
 class RealtimeVoiceProvider(ABC):
@@ -130,8 +136,17 @@ class RealtimeVoiceProvider(ABC):
         """
 
     @abstractmethod
-    async def submit_tool_result(self, session: VoiceSession, call_id: str, result: str) -> None:
+    async def submit_tool_result(
+        self, session: VoiceSession, call_id: str, result: str, *, respond: bool = True
+    ) -> None:
         """Answer a tool call. An answer to a cancelled call is dropped.
+
+        Args:
+            session: The session.
+            call_id: The call, by the id that ``on_tool_call`` gave.
+            result: The result.
+            respond: Whether the model is to go on speaking. Callers pass ``False`` only to providers with the
+                capability ``silent_results``: where another agent is about to take over.
 
         Raises:
             ProviderError: The connection that asked is gone: the model of the present one does not know the call.
@@ -140,6 +155,18 @@ class RealtimeVoiceProvider(ABC):
     @abstractmethod
     async def interrupt(self, session: VoiceSession) -> None:
         """Stop the model's answer, where the provider does not do so by itself."""
+
+    async def truncate(self, session: VoiceSession, unplayed_ms: float) -> None:
+        """Tell the model how much of what it said the caller did not hear, after an interruption.
+
+        Only for providers with the capability ``truncation``; others know, or cannot be told.
+
+        Args:
+            session: The session.
+            unplayed_ms: Of the audio that ``on_audio`` gave before the last ``on_speech_start``, how much at its end
+                was not played, in milliseconds. It may reach over several answers.
+        """
+        return None
 
     @abstractmethod
     async def disconnect(self, session: VoiceSession) -> None:

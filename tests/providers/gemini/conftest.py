@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from roomkit_sim.providers.gemini.live_session import LiveTiming
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
-from roomkit_sim.providers.gemini.reconnect_policy import ReconnectLimits
+from roomkit_sim.providers.realtime.reconnect_policy import ReconnectLimits
+from roomkit_sim.providers.realtime.timing import LiveTiming
 from roomkit_sim.voice.base import VoiceSession
 
 PATIENCE_S = 5.0

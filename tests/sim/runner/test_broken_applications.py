@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from roomkit_sim import Agent, RealtimeVoiceChannel
-from roomkit_sim.providers.gemini.outgoing import HeldAudio
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
+from roomkit_sim.providers.realtime.held_audio import HeldAudio
 from roomkit_sim.sim import Call, PhoneLine, Run, simulate
 from roomkit_sim.sim.checks.findings import Severity
 from tests.sim.runner.finance_line import SCENARIOS, agents, application

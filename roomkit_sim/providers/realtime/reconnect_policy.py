@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from roomkit_sim.providers.gemini.failures import FailureKind
+from roomkit_sim.providers.realtime.failures import FailureKind
 
 __all__ = [
     "Cycle",
@@ -44,11 +44,15 @@ class ReconnectLimits:
 
 @dataclass(frozen=True)
 class Dial:
-    """Dial after ``delay_s``; with ``handle``, or, without one, as a new conversation."""
+    """Dial after ``delay_s``; with ``handle``, or, without one, as a new conversation.
+
+    With ``alone``, an old connection that is still open is closed first.
+    """
 
     handle: str | None
     delay_s: float
     attempt: int
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,14 @@ class Cycle:
         limits: How hard to try.
         failures: Failed dials so far, not counting the refusal of a handle.
         handle_refused: Whether a handle was refused in this cycle.
+        overlapping: Whether the old connection is still open.
     """
 
     handle: str | None
     limits: ReconnectLimits
     failures: int = 0
     handle_refused: bool = False
+    overlapping: bool = False
 
 
 def should_reconnect(kind: FailureKind, *, go_away_announced: bool) -> bool:
@@ -86,9 +92,9 @@ def should_reconnect(kind: FailureKind, *, go_away_announced: bool) -> bool:
     return go_away_announced or kind not in (FailureKind.CLOSED, FailureKind.DENIED)
 
 
-def first_step(handle: str | None, limits: ReconnectLimits) -> tuple[Cycle, Dial]:
-    """Begin a cycle."""
-    return Cycle(handle, limits), Dial(handle, 0.0, 1)
+def first_step(handle: str | None, limits: ReconnectLimits, *, overlapping: bool = False) -> tuple[Cycle, Dial]:
+    """Begin a cycle, the old connection being still open if ``overlapping``."""
+    return Cycle(handle, limits, overlapping=overlapping), Dial(handle, 0.0, 1)
 
 
 def limits_after(kind: FailureKind, limits: ReconnectLimits) -> ReconnectLimits:
@@ -99,13 +105,17 @@ def limits_after(kind: FailureKind, limits: ReconnectLimits) -> ReconnectLimits:
 def after_failure(cycle: Cycle, kind: FailureKind) -> tuple[Cycle, Step]:
     """What to do after a dial failed.
 
-    A refusal while a handle was used is taken as a refusal of the handle: one new conversation is tried at once.
+    A service may refuse to go on with a conversation whose old connection is open: then that is closed, and the same is
+    tried again. Any other refusal while a handle was used is taken as a refusal of the handle: one new conversation is
+    tried at once.
     """
     if kind is FailureKind.DENIED:
         return cycle, GiveUp("the credentials were refused")
     if kind in (FailureKind.REFUSED, FailureKind.CLOSED):
         if cycle.handle is None:
             return cycle, GiveUp("the configuration was refused")
+        if cycle.overlapping:
+            return replace(cycle, overlapping=False), Dial(cycle.handle, 0.0, cycle.failures + 1, alone=True)
         fresh = replace(cycle, handle=None, handle_refused=True)
         return fresh, Dial(None, 0.0, cycle.failures + 1)
     failed = replace(cycle, failures=cycle.failures + 1)

@@ -1,16 +1,13 @@
-"""What was said in a conversation, kept for telling it to a new connection."""
+"""What was said in a conversation, kept for telling it to a new connection. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-if TYPE_CHECKING:
-    from google.genai import types
+__all__ = ["ConversationHistory", "Role", "Turn", "clean_text"]
 
-__all__ = ["ConversationHistory", "Turn", "clean_text", "seed_contents"]
-
-TurnRole: TypeAlias = Literal["user", "model"]
+Role: TypeAlias = Literal["user", "assistant"]
 
 _KEPT_TURNS = 200
 _ALLOWED_CONTROLS = "\n\t"
@@ -20,7 +17,7 @@ _ALLOWED_CONTROLS = "\n\t"
 class Turn:
     """What one side said at one go."""
 
-    role: TurnRole
+    role: Role
     text: str
 
 
@@ -35,7 +32,7 @@ class ConversationHistory:
         """Oldest first."""
         return tuple(self._turns)
 
-    def add(self, role: TurnRole, text: str) -> None:
+    def add(self, role: Role, text: str) -> None:
         """Add what was said last."""
         if self._turns and self._turns[-1].role == role:
             self._turns[-1] = Turn(role, f"{self._turns[-1].text} {text}")
@@ -44,15 +41,7 @@ class ConversationHistory:
             del self._turns[:-_KEPT_TURNS]
 
 
-def seed_contents(turns: tuple[Turn, ...]) -> list[types.Content]:
-    """The turns as ``client_content``: user and model alternate, and the first one is the user's."""
-    from google.genai import types
-
-    first_user = next((index for index, turn in enumerate(turns) if turn.role == "user"), len(turns))
-    return [types.Content(role=turn.role, parts=[types.Part(text=turn.text)]) for turn in turns[first_user:]]
-
-
 def clean_text(text: str) -> str:
-    """``text`` without what closes the connection with 1007: control characters and lone surrogates."""
+    """``text`` without what closes a connection with 1007: control characters and lone surrogates."""
     kept = (char for char in text if char >= " " or char in _ALLOWED_CONTROLS)
     return "".join(kept).replace("\x7f", "").encode("utf-8", "replace").decode("utf-8")

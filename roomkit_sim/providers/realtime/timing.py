@@ -1,0 +1,41 @@
+"""How long a session waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from roomkit_sim.providers.realtime.reconnect_policy import ReconnectLimits
+
+__all__ = ["LiveTiming"]
+
+
+@dataclass(frozen=True)
+class LiveTiming:
+    """How long to wait for what. A provider ignores what its service does not need.
+
+    Args:
+        connect_timeout_s: For a connection to be usable.
+        handle_wait_s: For a resumption handle that covers the last tool result, before a planned reconnect.
+        ring_ms: How much of the caller's audio is kept while there is no connection.
+        go_away_margin_s: How long before an announced close the connection is replaced at the latest.
+        go_away_notice_s: How long before an end that is known from the beginning a quiet moment is looked for.
+        settle_s: How long the conversation must have been quiet before it is replaced early.
+        response_wait_s: For an answer that is under way, before the session is changed under it.
+        transcript_wait_s: For the transcript of the caller's words, before what followed them is told without it.
+        update_timeout_s: For the acknowledgement of a change inside a connection.
+        overlap: Open the new connection before the old one closes (make-before-break), wherever a replacement is
+            planned. Without it the old one is closed first.
+        limits: How hard to try to reconnect after a loss.
+    """
+
+    connect_timeout_s: float = 10.0
+    handle_wait_s: float = 2.0
+    ring_ms: int = 15_000
+    go_away_margin_s: float = 1.0
+    go_away_notice_s: float = 120.0
+    settle_s: float = 0.25
+    response_wait_s: float = 1.0
+    transcript_wait_s: float = 0.5
+    update_timeout_s: float = 3.0
+    overlap: bool = False
+    limits: ReconnectLimits = field(default_factory=ReconnectLimits)
