@@ -22,6 +22,7 @@ HOMES = (
     "roomkit_sim.providers.ai.base",
     "roomkit_sim.providers.gemini.ai",
     "roomkit_sim.providers.gemini.realtime",
+    "roomkit_sim.providers.openai.realtime",
     "roomkit_sim.voice.backends.local",
     "roomkit_sim.voice.realtime.provider",
 )

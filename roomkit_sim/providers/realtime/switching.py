@@ -98,7 +98,7 @@ class ConnectionSwitch(ABC, Generic[C]):
 
     # What differs from service to service
 
-    async def _update(self, connection: C, settings: LiveSettings) -> bool:
+    async def _update_inside(self, connection: C, settings: LiveSettings) -> bool:
         """Configure ``connection`` anew, if that can be done inside it. False: it takes another connection."""
         return False
 
@@ -143,7 +143,7 @@ class ConnectionSwitch(ABC, Generic[C]):
         if connection is not None:
             if connection.settings == settings:
                 return
-            if self._is_up(connection) and await self._update(connection, settings):
+            if self._is_up(connection) and await self._update_inside(connection, settings):
                 return
             await self._before_leaving(connection, None)
             self._require_alive()
