@@ -109,15 +109,19 @@ class AudioPath:
         """The caller speaks: what the model has said and the caller not yet heard is void.
 
         Returns:
-            How much the line had yet to play, in milliseconds.
+            How much was not played, on the line and on the way to it, in milliseconds.
         """
+        waiting = [pcm for generation, pcm in live.model_audio.clear() if pcm and generation == live.generation]
+        waiting_ms = sum(map(len, waiting)) * 1000 / (_BYTES_PER_SAMPLE * self._output_rate_hz)
         live.generation += 1
-        live.model_audio.clear()
         live.gate.speech_started()
         if live.outwards is not None:
             live.outwards.reset()
         self._transport.interrupt(live.session)
-        return live.playout.interrupted(monotonic_ns()) / 1e6
+        unplayed_ms = waiting_ms + live.playout.interrupted(monotonic_ns()) / 1e6
+        if unplayed_ms > 0 and self._provider.capabilities.truncation:
+            self._tasks.spawn(self._provider.truncate(live.session, unplayed_ms), name="tell what was not heard")
+        return unplayed_ms
 
     # Small parts
 

@@ -59,9 +59,11 @@ class OrderedWorker(Generic[Item]):
         """Take the oldest item that waits out of the queue."""
         return self._items.popleft()
 
-    def clear(self) -> None:
-        """Drop what waits."""
+    def clear(self) -> list[Item]:
+        """Drop what waits, and return it."""
+        dropped = list(self._items)
         self._items.clear()
+        return dropped
 
     async def finish(self) -> None:
         """Do what waits, then end. From within an item's own work this only ends the queue after what waits."""

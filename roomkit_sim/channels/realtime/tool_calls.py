@@ -124,7 +124,11 @@ class ToolCalls:
             await self._tell_result(live, name, sent, deferred=deferred)
             return
         try:
-            await self._provider.submit_tool_result(live.session, call_id, sent)
+            if deferred and self._provider.capabilities.silent_results:
+                # Somebody else is about to take over: the one who called has nothing more to say.
+                await self._provider.submit_tool_result(live.session, call_id, sent, respond=False)
+            else:
+                await self._provider.submit_tool_result(live.session, call_id, sent)
         except Exception as error:
             if _over(live):
                 return

@@ -58,6 +58,7 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         self._resampler = StreamResampler(rate_hz, RATE_HZ)
         self._in_session_update = in_session_update
         self._answer_wanted = False
+        self._silenced = False
         self._asked_update: _Update | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -103,7 +104,11 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         self, connection: RealtimeConnection, call_id: str, name: str, result: str, *, respond: bool
     ) -> None:
         await connection.send_item(result_item(call_id, result))
-        self._answer_wanted = self._answer_wanted or respond
+        # Calls that came together are answered together: one that hands the caller over silences all of them.
+        self._silenced = self._silenced or not respond
+        self._answer_wanted = respond and not self._silenced
+        if not self._calls:
+            self._silenced = False
 
     async def _send_text(self, connection: RealtimeConnection, text: QueuedText) -> None:
         self._answer_wanted = False
@@ -116,10 +121,6 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
             await connection.ask()
             return
         await super()._send_requests()
-
-    def _forget_requests(self) -> None:
-        super()._forget_requests()
-        self._answer_wanted = False
 
     # What the service says
 
@@ -226,6 +227,7 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         return len(items)
 
     def _adopted(self, connection: RealtimeConnection) -> list[Trouble]:
+        self._answer_wanted = self._silenced = False
         if self._expiry is not None:
             self._expiry.cancel()
         left_s = connection.expires_in_s

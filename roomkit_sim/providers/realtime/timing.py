@@ -34,7 +34,7 @@ class LiveTiming:
     go_away_margin_s: float = 1.0
     go_away_notice_s: float = 120.0
     settle_s: float = 0.25
-    response_wait_s: float = 1.0
+    response_wait_s: float = 3.0
     transcript_wait_s: float = 1.0
     update_timeout_s: float = 3.0
     overlap: bool = False

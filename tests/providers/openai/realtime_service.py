@@ -212,20 +212,23 @@ class Call:
 
 
 @asynccontextmanager
-async def calling(world: World, **timing: Any) -> AsyncIterator[Call]:
-    """A call that has not begun."""
+async def serving(world: World) -> AsyncIterator[ScriptedRealtime]:
+    """The service at its production address."""
     service = ScriptedRealtime(world)
     world.network.add_host(HOST)
-    quick = {
-        "overlap": True,
-        "limits": ReconnectLimits(max_attempts=3, base_delay_s=0.1, max_delay_s=0.2),
-        "settle_s": 0.0,
-    }
+    async with serve(service.handle, HOST, 443, process_request=service.upgrade, compression=None):
+        yield service
+
+
+@asynccontextmanager
+async def calling(world: World, **timing: Any) -> AsyncIterator[Call]:
+    """A call that has not begun."""
+    limits = ReconnectLimits(max_attempts=3, base_delay_s=0.1, max_delay_s=0.2)
+    quick = {"overlap": True, "limits": limits, "settle_s": 0.0}
     provider = OpenAIRealtimeProvider(KEY, timing=LiveTiming(**{**quick, **timing}))
     told = Told().listen_to(provider)
     session = VoiceSession(room_id="room", participant_id="caller", channel_id="voice")
-    serving = serve(service.handle, HOST, 443, process_request=service.upgrade, compression=None)
     with use_clock(WorldClock(world)):
-        async with serving:
+        async with serving(world) as service:
             yield Call(service, provider, told, session)
             await provider.close()

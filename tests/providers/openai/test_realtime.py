@@ -164,6 +164,8 @@ async def test_texts_wait_for_the_answer_before_them(world: World) -> None:
         await call.provider.inject_text(call.session, "one", role="system")
         await call.provider.inject_text(call.session, "two", role="assistant")
         await served.until(lambda it: it.of("response.create"))
+        await asyncio.sleep(0.1)
+        assert len(served.of("response.create")) == 1
         await served.answer("r1", "first")
         await served.until(lambda it: len(it.of("response.create")) == 2)
         assert served.kinds[1:] == ["conversation.item.create", "response.create"] * 2
@@ -368,6 +370,24 @@ async def test_plain_reconnect_closes_the_old_connection_first(world: World) -> 
         assert open_at_dial == [False]
 
 
+@pytest.mark.parametrize("overlap", [True, False])
+async def test_the_callers_last_words_are_in_the_history_though_their_transcript_is_late(
+    world: World, overlap: bool
+) -> None:
+    async with calling(world, overlap=overlap) as call:
+        first = await call.connect(voice="marin")
+        await first.answer("r0", "Hello")
+        await first.say("input_audio_buffer.committed", item_id="u1")
+        await call.told.until(lambda it: it.of("response_end"))
+        pending = asyncio.create_task(call.provider.reconfigure(call.session, voice="cedar"))
+        await asyncio.sleep(0.3)
+        await first.heard("u1", "I want bonds")
+        await pending
+        second = await call.service.connection(1)
+        await second.until(lambda it: len(it.items) == 2)
+        assert [item["content"][0]["text"] for item in second.items] == ["Hello", "I want bonds"]
+
+
 async def test_an_update_that_is_refused_takes_another_connection(world: World) -> None:
     async with calling(world) as call:
         first = await call.connect(voice="marin")
@@ -432,7 +452,7 @@ async def test_what_was_asked_for_the_former_agent_is_not_asked_of_the_next(worl
         served = await call.connect(tools=[TOOL])
         await served.call("r1", ("c1", "look_up", "{}"), end=False)
         await call.told.until(lambda it: it.of("tool_call"))
-        await call.provider.submit_tool_result(call.session, "c1", "{}")
+        await call.provider.submit_tool_result(call.session, "c1", "{}", respond=False)
         await call.provider.inject_text(call.session, "for the first agent")
         pending = asyncio.create_task(call.provider.reconfigure(call.session, system_prompt="Advise"))
         await asyncio.sleep(0.05)
@@ -454,6 +474,83 @@ async def test_a_result_for_a_connection_that_is_gone_is_refused(world: World) -
         await call.told.until(lambda it: it.steps[-1] in ("fresh", "reseeded"))
         with pytest.raises(ProviderError, match="c1"):
             await call.provider.submit_tool_result(call.session, "c1", "{}")
+
+
+async def test_calls_that_come_with_a_handoff_are_not_answered_by_the_former_agent(world: World) -> None:
+    async with calling(world) as call:
+        served = await call.connect(tools=[TOOL])
+        await served.call("r1", ("c1", "hand_over", "{}"), ("c2", "look_up", "{}"))
+        await call.told.until(lambda it: len(it.of("tool_call")) == 2)
+        await call.provider.submit_tool_result(call.session, "c1", "{}", respond=False)
+        await call.provider.reconfigure(call.session, system_prompt="Advise")
+        await call.provider.submit_tool_result(call.session, "c2", "found")
+        await asyncio.sleep(0.1)
+        assert served.of("response.create") == []
+        await call.provider.inject_text(call.session, "greet")
+        await served.until(lambda it: it.of("response.create"))
+        assert served.kinds[-2:] == ["conversation.item.create", "response.create"]
+        assert len(served.of("response.create")) == 1
+
+
+async def test_a_tool_that_changes_the_prompt_is_answered_under_the_new_one(world: World) -> None:
+    async with calling(world) as call:
+        served = await call.connect(tools=[TOOL])
+        await served.call("r1", ("c1", "speak_french", "{}"), end=False)
+        await call.told.until(lambda it: it.of("tool_call"))
+        await call.provider.submit_tool_result(call.session, "c1", "{}")
+        pending = asyncio.create_task(call.provider.reconfigure(call.session, system_prompt="Parlez"))
+        await served.done("r1")
+        await pending
+        await served.until(lambda it: it.of("response.create"))
+        assert served.kinds[-2:] == ["session.update", "response.create"]
+
+
+# Interruptions
+
+
+def ms(milliseconds: int) -> bytes:
+    return bytes(48 * milliseconds)
+
+
+async def test_what_was_not_played_is_taken_out_of_the_conversation_once(world: World) -> None:
+    async with calling(world) as call:
+        served = await call.connect()
+        await served.answer("r1", "A long story", ms(2000))
+        await call.told.until(lambda it: it.of("response_end"))
+        call.provider.on_speech_start(lambda session: asyncio.ensure_future(call.provider.truncate(session, 1200.0)))
+        await served.say("input_audio_buffer.speech_started", item_id="u1")
+        await served.say("input_audio_buffer.speech_started", item_id="u1")
+        await served.until(lambda it: it.of("conversation.item.truncate"))
+        await call.told.until(lambda it: len(it.of("speech_start")) == 2)
+        await call.provider.send_event(call.session, {"type": "input_audio_buffer.clear"})
+        await served.until(lambda it: it.of("input_audio_buffer.clear"))
+        assert served.of("conversation.item.truncate") == [
+            {
+                "type": "conversation.item.truncate",
+                "item_id": "item of r1",
+                "content_index": 0,
+                "audio_end_ms": 800,
+            }
+        ]
+
+
+async def test_a_barge_in_right_after_a_new_answer_cuts_both_answers_where_they_were(world: World) -> None:
+    async with calling(world) as call:
+        served = await call.connect()
+        await served.answer("r1", "First", ms(1000))
+        await served.begin("r2")
+        await served.speak("r2", "a2", ms(300))
+        await call.told.until(lambda it: len(it.of("audio")) == 2)
+        call.provider.on_speech_start(lambda session: asyncio.ensure_future(call.provider.truncate(session, 500.0)))
+        await served.say("input_audio_buffer.speech_started", item_id="u1")
+        await served.speak("r2", "a2", ms(300))
+        await served.until(lambda it: len(it.of("conversation.item.truncate")) == 2)
+        cuts = [(cut["item_id"], cut["audio_end_ms"]) for cut in served.of("conversation.item.truncate")]
+        assert cuts == [("a2", 0), ("item of r1", 800)]
+        await served.done("r2", "cancelled", reason="turn_detected")
+        await served.answer("r3", "Yes?", ms(100))
+        await call.told.until(lambda it: ("assistant", "Yes?") in it.finals)
+        assert [len(audio) for (audio,) in call.told.of("audio")] == [48_000, 14_400, 4_800]
 
 
 # Losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from roomkit_sim.errors import ConfigurationError
 from roomkit_sim.providers.openai.realtime_config import can_be_updated, interruptible, session_object, transcribes
+from roomkit_sim.providers.openai.realtime_events import RealtimeNormaliser
 from roomkit_sim.providers.openai.realtime_failures import service_error, to_provider_error
 from roomkit_sim.providers.openai.realtime_items import seed_items
 from roomkit_sim.providers.openai.realtime_ledger import Cut, PlayedLedger
@@ -172,6 +174,31 @@ def test_what_was_played_and_what_was_not_make_the_whole(lengths: list[int], unp
     cut_ms = sum(cut.total_ms - cut.audio_end_ms for cut in cuts)
     assert all(0 <= cut.audio_end_ms <= cut.total_ms for cut in cuts)
     assert min(unplayed_ms, sum(lengths)) <= cut_ms + 1e-6 <= unplayed_ms + len(cuts) + 1e-3
+
+
+def piece(response: str, item: str, milliseconds: int) -> dict[str, Any]:
+    delta = b64encode(bytes(MS * milliseconds)).decode()
+    return {"type": "response.output_audio.delta", "response_id": response, "item_id": item, "delta": delta}
+
+
+def test_what_still_comes_of_an_interrupted_answer_is_for_nobody() -> None:
+    normaliser = RealtimeNormaliser(LiveSettings())
+    normaliser.feed({"type": "response.created", "response": {"id": "r1"}})
+    assert len(normaliser.feed(piece("r1", "a1", 100))) == 1
+    normaliser.feed({"type": "input_audio_buffer.speech_started", "item_id": "u1"})
+    assert normaliser.feed(piece("r1", "a1", 100)) == []
+    assert normaliser.ledger.cut_off(30) == [Cut("a1", 0, 70, 100)]
+
+
+def test_an_answer_that_begins_before_the_interruption_is_told_of_is_not_cut() -> None:
+    normaliser = RealtimeNormaliser(LiveSettings())
+    normaliser.feed({"type": "response.created", "response": {"id": "r1"}})
+    normaliser.feed(piece("r1", "a1", 100))
+    normaliser.feed({"type": "response.done", "response": {"id": "r1", "status": "completed"}})
+    normaliser.feed({"type": "input_audio_buffer.speech_started", "item_id": "u1"})
+    normaliser.feed({"type": "response.created", "response": {"id": "r2"}})
+    assert len(normaliser.feed(piece("r2", "a2", 100))) == 1
+    assert normaliser.ledger.cut_off(30) == [Cut("a1", 0, 70, 100)]
 
 
 # Order
