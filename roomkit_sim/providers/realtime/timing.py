@@ -37,5 +37,5 @@ class LiveTiming:
     response_wait_s: float = 3.0
     transcript_wait_s: float = 1.0
     update_timeout_s: float = 3.0
-    overlap: bool = False
+    overlap: bool = True
     limits: ReconnectLimits = field(default_factory=ReconnectLimits)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.metrics.caller_audio import Stretch, account, hang_up_ns
-from roomkit_sim.sim.trace.connections import connections
+from roomkit_sim.sim.trace.connections import ConnectionView, connections
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.handoffs import Handoff, handoffs
 from roomkit_sim.sim.trace.record import CallRecord
@@ -30,6 +30,9 @@ REST_NS = 1_500_000_000
 
 NOBODY_NS = 3_000_000_000
 """A lost connection may take so long to be replaced; after that the caller talks to nobody."""
+
+CLOSING_NS = 3_000_000_000
+"""So long a connection that the client leaves may take to close, beside the one that took its place."""
 
 LEAST_OVERLAP_MS = 60.0
 """Shorter than this, two voices at once cannot be told from a change of voice or a drop-out."""
@@ -158,7 +161,8 @@ def _disagreement(record: CallRecord, state: TraceEvent, until_ns: int) -> tuple
     for at_ns in sorted({start_ns, until_ns - 1, *changes}):
         if not start_ns <= at_ns < until_ns or agent == HUMAN or at_ns >= human_ns:
             continue
-        running = [spell.agent for view in views if view.open_at(at_ns) and (spell := view.persona_at(at_ns))]
+        present = [view for view in views if view.open_at(at_ns) and not _is_being_left(view, views, at_ns)]
+        running = [spell.agent for view in present if (spell := view.persona_at(at_ns))]
         if any(other != agent for other in running) and not _is_switching(record, at_ns):
             return at_ns, [str(other) for other in running]
         if running:
@@ -168,6 +172,12 @@ def _disagreement(record: CallRecord, state: TraceEvent, until_ns: int) -> tuple
         if nobody_since is not None and _next(changes, nobody_since, until_ns) - nobody_since >= NOBODY_NS:
             return nobody_since, []
     return None
+
+
+def _is_being_left(view: ConnectionView, views: Sequence[ConnectionView], at_ns: int) -> bool:
+    """Whether the client is closing a connection beside the one that took its place (make-before-break)."""
+    closing = view.closed_by == "client" and view.closed_ns is not None and view.closed_ns - at_ns <= CLOSING_NS
+    return closing and any(other.conn > view.conn and other.open_at(at_ns) for other in views)
 
 
 def _next(changes: set[int], after_ns: int, until_ns: int) -> int:

@@ -353,12 +353,15 @@ async def test_a_handoff_that_fails_leaves_the_old_agent_on_the_line(world: Worl
         with pytest.raises(ProviderConnectionError, match="503"):
             await call.provider.reconfigure(call.session, system_prompt="Advise", voice="cedar")
         await call.provider.send_audio(call.session, frame(1))
-        await call.provider.reconfigure(call.session, system_prompt="Triage", voice="marin")
         await call.provider.inject_text(call.session, "apologise")
         await first.until(lambda it: it.audio and it.of("response.create"))
         assert call.session.state is VoiceSessionState.ACTIVE
         assert call.service.dials == 2
         assert call.told.steps == ["opened", "reconnecting"]
+        await first.answer("r1", "I am sorry")
+        # The voice that could not be had is not wanted any more.
+        await call.provider.reconfigure(call.session, system_prompt="Triage again")
+        assert (first.prompt, first.voice, call.service.dials) == ("Triage again", "marin", 2)
 
 
 async def test_plain_reconnect_closes_the_old_connection_first(world: World) -> None:

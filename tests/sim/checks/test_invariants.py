@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 
 def test_two_voices_at_once_are_found_with_their_names(good_call: Any) -> None:
     good_call.voice(10, None, 0.2, mixed=["agent-a", "agent-b"])
@@ -71,6 +73,18 @@ def test_nobody_need_be_connected_after_a_person_took_over(good_call: Any) -> No
         10.2, "wire.close", conn=2, code=1000, reason="", by="client"
     )
     assert "INV003" not in good_call.codes()
+
+
+@pytest.mark.parametrize(("closes_at_s", "found"), [(9.0, False), (16.0, True)])
+def test_connection_that_is_left_beside_its_successor_may_take_a_while_to_close(
+    good_call: Any, closes_at_s: float, found: bool
+) -> None:
+    for item in good_call.told:
+        if item[2] == "close" and item[3].get("conn") == 1:
+            good_call.told.remove(item)
+            break
+    good_call.tell(closes_at_s, "wire.close", conn=1, code=1000, reason="", by="client")
+    assert ("INV003" in good_call.codes()) is found
 
 
 def test_lost_audio_of_the_caller_is_found_and_measured(good_call: Any) -> None:

@@ -1,0 +1,57 @@
+"""The pure parts that realtime providers share."""
+
+from __future__ import annotations
+
+from roomkit_sim.providers.realtime.failures import FailureKind
+from roomkit_sim.providers.realtime.history import ConversationHistory, Turn
+from roomkit_sim.providers.realtime.model_table import capabilities_of
+from roomkit_sim.providers.realtime.pending_calls import PendingCalls
+from roomkit_sim.providers.realtime.reconnect_policy import Dial, GiveUp, ReconnectLimits, after_failure, first_step
+from roomkit_sim.voice.realtime.provider import RealtimeCapabilities
+
+LIMITS = ReconnectLimits(max_attempts=2)
+
+
+def test_a_refusal_beside_an_open_connection_is_tried_again_without_it_and_then_without_the_handle() -> None:
+    cycle, step = first_step("h", LIMITS, overlapping=True)
+    assert step == Dial("h", 0.0, 1)
+    cycle, second = after_failure(cycle, FailureKind.REFUSED)
+    assert second == Dial("h", 0.0, 1, alone=True)
+    cycle, third = after_failure(cycle, FailureKind.REFUSED)
+    assert third == Dial(None, 0.0, 1)
+    assert cycle.handle_refused
+    assert isinstance(after_failure(cycle, FailureKind.REFUSED)[1], GiveUp)
+
+
+def test_a_refusal_without_a_handle_is_one_of_the_configuration_and_costs_no_open_connection() -> None:
+    cycle, _ = first_step(None, LIMITS, overlapping=True)
+    assert isinstance(after_failure(cycle, FailureKind.REFUSED)[1], GiveUp)
+
+
+def test_what_passes_is_tried_again_beside_the_open_connection() -> None:
+    cycle, _ = first_step("h", LIMITS, overlapping=True)
+    _, step = after_failure(cycle, FailureKind.TRANSIENT)
+    assert step == Dial("h", 0.5, 2)
+
+
+def test_an_id_is_used_for_one_call_until_there_is_another_connection() -> None:
+    calls = PendingCalls()
+    assert calls.opened("c", "look_up")
+    assert not calls.opened("c", "look_up")
+    calls.connection_gone()
+    assert calls.opened("c", "look_up")
+
+
+def test_consecutive_utterances_of_one_side_are_one_turn() -> None:
+    history = ConversationHistory()
+    for role, text in (("user", "a"), ("user", "b"), ("assistant", "c")):
+        history.add(role, text)  # type: ignore[arg-type]
+    assert history.turns == (Turn("user", "a b"), Turn("assistant", "c"))
+
+
+def test_the_longest_beginning_of_a_models_name_counts() -> None:
+    default, older, newer = (RealtimeCapabilities(input_sample_rate=rate) for rate in (1, 2, 3))
+    table = {"gemini-2": older, "gemini-2.5-flash": newer}
+    assert capabilities_of("models/gemini-2.5-flash-native", table, default) is newer
+    assert capabilities_of("gemini-2.0-live", table, default) is older
+    assert capabilities_of("other", table, default) is default
