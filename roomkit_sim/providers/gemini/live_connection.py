@@ -88,6 +88,20 @@ class LiveConnection:
         except Exception as error:
             raise to_provider_error(error, "sending text") from error
 
+    async def send_context_update(self, settings: LiveSettings) -> None:
+        """Change prompt and tools, from the next answer on.
+
+        Raises:
+            ProviderError: It could not be sent.
+        """
+        config = connect_config(settings, None)
+        try:
+            await self._session.send_context_update(
+                system_instruction=config.system_instruction, tools=config.tools or []
+            )
+        except Exception as error:
+            raise to_provider_error(error, "changing the configuration") from error
+
     async def send_tool_response(self, call_id: str, name: str, result: str) -> None:
         """Answer a function call.
 

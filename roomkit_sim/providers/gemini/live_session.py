@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from roomkit_sim.errors import ProviderError
 from roomkit_sim.providers.gemini.live_connection import LiveConnection
 from roomkit_sim.providers.gemini.live_events import HandleUpdate
 from roomkit_sim.providers.gemini.resumption import ResumptionHandle
@@ -13,6 +16,7 @@ from roomkit_sim.providers.realtime.session import LiveSession, QueuedText
 from roomkit_sim.providers.realtime.settings import LiveSettings
 from roomkit_sim.providers.realtime.timing import LiveTiming
 from roomkit_sim.voice.base import VoiceSession
+from roomkit_sim.voice.realtime.provider import RealtimeCapabilities
 
 __all__ = ["GeminiSession"]
 
@@ -27,6 +31,7 @@ class GeminiSession(LiveSession[LiveConnection]):
         listener: Told what happens.
         timing: How long to wait for what.
         rate_hz: Sample rate of the caller's audio.
+        capabilities: Of the model.
     """
 
     def __init__(
@@ -37,9 +42,11 @@ class GeminiSession(LiveSession[LiveConnection]):
         listener: SessionListener,
         timing: LiveTiming,
         rate_hz: int,
+        capabilities: RealtimeCapabilities,
     ) -> None:
         super().__init__("gemini", session, settings, dialler, listener, timing, rate_hz)
         self._resumption = ResumptionHandle()
+        self._capabilities = capabilities
 
     async def _send_result(
         self, connection: LiveConnection, call_id: str, name: str, result: str, *, respond: bool
@@ -54,7 +61,24 @@ class GeminiSession(LiveSession[LiveConnection]):
         if isinstance(event, HandleUpdate):
             self._resumption.updated(event.handle, event.resumable)
 
+    async def _update_inside(self, connection: LiveConnection, settings: LiveSettings) -> bool:
+        old = connection.settings
+        prompt_and_tools_only = replace(old, system_prompt=settings.system_prompt, tools=settings.tools) == settings
+        if not self._capabilities.in_session_update or not prompt_and_tools_only or not settings.system_prompt:
+            return False
+        if not await self._wait_until(lambda: not connection.responding, self._timing.response_wait_s):
+            return False
+        try:
+            await connection.send_context_update(settings)
+        except ProviderError:
+            return False
+        connection.settings = settings
+        await self._step("updated", "inside the connection: the voice stays; the service does not acknowledge it")
+        return True
+
     async def _before_leaving(self, connection: LiveConnection, limit_s: float | None) -> None:
+        if not self._capabilities.resumption:
+            return
         wait_s = self._timing.handle_wait_s
         await self._resumption.wait_current(wait_s if limit_s is None else min(wait_s, limit_s))
 
@@ -65,6 +89,8 @@ class GeminiSession(LiveSession[LiveConnection]):
         return len(contents)
 
     def _handle(self) -> tuple[str | None, bool]:
+        if not self._capabilities.resumption:
+            return None, True
         return self._resumption.value, self._resumption.current
 
     def _handle_refused(self) -> None:

@@ -1,8 +1,8 @@
 """Gemini Live as a realtime provider, over the google-genai SDK.
 
-A configuration cannot be changed inside a connection of Gemini Live; it can when a conversation is resumed on a new
-one. So :meth:`GeminiLiveProvider.reconfigure` waits for a resumption handle that covers what was said, closes the
-connection and opens another one with the handle and the new prompt, voice and tools.
+A configuration is changed by resuming the conversation on a new connection. :meth:`GeminiLiveProvider.reconfigure`
+waits for a resumption handle that covers what was said, opens another connection with the handle and the new prompt,
+voice and tools, and then closes the old one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.providers.gemini.live_config import connect_config
 from roomkit_sim.providers.gemini.live_connection import LiveConnection, dial
+from roomkit_sim.providers.gemini.live_models import live_capabilities
 from roomkit_sim.providers.gemini.live_session import GeminiSession
 from roomkit_sim.providers.realtime.connection import Dialler, SessionListener
 from roomkit_sim.providers.realtime.provider import LiveProvider
@@ -42,6 +43,8 @@ class GeminiLiveProvider(LiveProvider[GeminiSession]):
             ``connect()`` and win over the provider's own.
         client: A client of the SDK to use instead of one of the provider's own. It is not closed.
         timing: How long to wait for what, and how hard to try to reconnect.
+        capabilities: What the model can do, where the provider's own table is wrong about it. With
+            ``in_session_update`` prompt and tools are changed inside the connection while the voice stays.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class GeminiLiveProvider(LiveProvider[GeminiSession]):
         http_options: types.HttpOptions | dict[str, Any] | None = None,
         client: Client | None = None,
         timing: LiveTiming | None = None,
+        capabilities: RealtimeCapabilities | None = None,
     ) -> None:
         super().__init__()
         self._api_key = api_key
@@ -60,6 +64,7 @@ class GeminiLiveProvider(LiveProvider[GeminiSession]):
         self._own_client: Client | None = None
         self._given_client = client
         self._timing = timing or LiveTiming()
+        self._capabilities = capabilities or live_capabilities(model)
 
     @property
     def name(self) -> str:
@@ -68,10 +73,8 @@ class GeminiLiveProvider(LiveProvider[GeminiSession]):
 
     @property
     def capabilities(self) -> RealtimeCapabilities:
-        """Resumption with any prompt, voice and tools; no change inside a connection."""
-        return RealtimeCapabilities(
-            resumption=True, in_session_update=False, input_sample_rate=16000, output_sample_rate=24000
-        )
+        """What the model can do."""
+        return self._capabilities
 
     def _check(self, settings: LiveSettings) -> None:
         require_sdk("google.genai", "google-genai", "gemini", "GeminiLiveProvider")
@@ -80,7 +83,9 @@ class GeminiLiveProvider(LiveProvider[GeminiSession]):
     def _make_session(
         self, session: VoiceSession, settings: LiveSettings, listener: SessionListener, rate_hz: int
     ) -> GeminiSession:
-        return GeminiSession(session, settings, self._dialler(rate_hz), listener, self._timing, rate_hz)
+        return GeminiSession(
+            session, settings, self._dialler(rate_hz), listener, self._timing, rate_hz, self._capabilities
+        )
 
     async def _close_client(self) -> None:
         client, self._own_client = self._own_client, None

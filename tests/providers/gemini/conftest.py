@@ -19,6 +19,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
 from roomkit_sim.providers.realtime.reconnect_policy import ReconnectLimits
 from roomkit_sim.providers.realtime.timing import LiveTiming
+from roomkit_sim.voice.realtime.provider import RealtimeCapabilities
 from tests.providers.told import PATIENCE_S, Told
 
 
@@ -171,7 +172,7 @@ async def make_provider(
 ) -> AsyncIterator[ProviderMaker]:
     made: list[GeminiLiveProvider] = []
 
-    def make(**timing: Any) -> GeminiLiveProvider:
+    def make(capabilities: RealtimeCapabilities | None = None, **timing: Any) -> GeminiLiveProvider:
         quick = {
             "handle_wait_s": 0.2,
             "settle_s": 0.0,
@@ -184,6 +185,7 @@ async def make_provider(
                 "async_client_args": {"ssl": tls[1], "compression": None},
             },
             timing=LiveTiming(**{**quick, **timing}),
+            capabilities=capabilities,
         )
         made.append(provider)
         return provider
