@@ -21,9 +21,11 @@ from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.wire_watch import observe_wire
 from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec
 from roomkit_sim.sim.scenario.plan import Plan
+from roomkit_sim.sim.scenario.switches import SWITCHES
 from roomkit_sim.sim.servers.catalogue import load_sdk, server_class
 from roomkit_sim.sim.servers.contract import ProtocolServer, ServerSession
 from roomkit_sim.sim.servers.mind import Mind
+from roomkit_sim.sim.servers.switchboard import Switchboard
 from roomkit_sim.sim.trace.recorder import Recorder, TraceSink
 from roomkit_sim.sim.trace.wiretap import Wiretap
 from roomkit_sim.sim.world.connection import ObservedConnection
@@ -44,10 +46,12 @@ class PlayedRun:
     Args:
         calls: Its calls, in the order of the scenario.
         sessions: The provider's sessions of each call, by the call's id.
+        idle_switches: The scenario's switches whose moment never came.
     """
 
     calls: list[LiveCall]
     sessions: dict[str, list[ServerSession]]
+    idle_switches: tuple[str, ...] = ()
 
 
 AnyWorld: TypeAlias = World | RealTimeWorld
@@ -87,6 +91,7 @@ class _Stage:
         self.world = _make_world(plan)
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
+        self.switches = Switchboard(_switches_of(plan))
         self._is_live = plan.mode.against == "live"
         self.server = None if self._is_live else self._make_server(sound)
         exchange = Exchange()
@@ -120,6 +125,8 @@ class _Stage:
             latency=scenario.latency,
             seeds=self.world.seeds,
             sink_for=self._sink_for,
+            switches=self.switches,
+            service=scenario.service,
         )
 
     def now_ns(self) -> int:
@@ -221,7 +228,13 @@ def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter) -> PlayedRu
     if isinstance(stage.world, RealTimeWorld):
         stage.note_lag(stage.world.lag)
     stage.tap.finish()
-    return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls})
+    idle = tuple(name for name in _switches_of(plan) if name not in stage.switches.acted)
+    return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls}, idle)
+
+
+def _switches_of(plan: Plan) -> tuple[str, ...]:
+    """The scenario's switches, without those of another provider that it is played with too."""
+    return tuple(name for name in plan.scenario.switches if SWITCHES[name].concerns(plan.provider))
 
 
 def call_id(plan: Plan, name: str) -> str:

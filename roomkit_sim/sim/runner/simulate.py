@@ -228,11 +228,12 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
         events=merged(events, found),
         caller_audio=caller,
         agent_audio=agent,
-        plan=_plan_as_json(plan, sound, call, is_first=call is played.calls[0]),
+        plan=_plan_as_json(plan, sound, call, played),
     )
 
 
-def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, *, is_first: bool) -> Mapping[str, Json]:
+def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, played: PlayedRun) -> Mapping[str, Json]:
+    is_first = call is played.calls[0]
     scenario = plan.scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return {
         "id": plan.id,
@@ -242,6 +243,8 @@ def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, *, is_first: bool) -
         "scenario": scenario,
         # Faults strike the first call.
         "faults": [*scenario.get("faults", ())] if is_first else [],
+        # Switches are of the service, not of a call.
+        "idle_switches": [*played.idle_switches] if is_first else [],
         "notes": [*sound.notes],
         **call.facts,
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from roomkit_sim.sim.scenario.caller import HangUp, Say, Wait
 from roomkit_sim.sim.scenario.model import Call, Scenario
 from roomkit_sim.sim.scenario.strict import nearest
+from roomkit_sim.sim.scenario.switches import SWITCHES, switches_of
 from roomkit_sim.sim.trace.route import HUMAN
 
 __all__ = ["Problem", "problems"]
@@ -37,6 +38,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _script(scenario, call, ("calls", index, "caller", "script"))
         yield from _expectation(scenario, call, ("calls", index, "expect"))
     yield from _mind(scenario)
+    yield from _switches(scenario)
 
 
 def _call_names(scenario: Scenario) -> Iterator[Problem]:
@@ -82,6 +84,19 @@ def _mind(scenario: Scenario) -> Iterator[Problem]:
             if rule.hears is not None and rule.hears not in known:
                 where = ("mind", name, "rules", index, "hears")
                 yield Problem(where, f"no caller says {rule.hears!r}: {nearest(rule.hears, known)}")
+
+
+def _switches(scenario: Scenario) -> Iterator[Problem]:
+    providers = list(scenario.apps)
+    known = list(dict.fromkeys(switch.name for provider in providers for switch in switches_of(provider)))
+    for index, name in enumerate(scenario.switches):
+        if name in SWITCHES and name not in known:
+            message = f"{name!r} is no switch of {' or '.join(providers)}: {nearest(name, known)}"
+            yield Problem(("switches", index), message)
+        elif name not in known:
+            yield Problem(("switches", index), f"unknown switch {name!r}: {nearest(name, known)}")
+        elif name in scenario.switches[:index]:
+            yield Problem(("switches", index), f"switch {name!r} stands here twice")
 
 
 def _expectation(scenario: Scenario, call: Call, at: Location) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from roomkit_sim.sim.scenario.caller import Caller, Say
 from roomkit_sim.sim.scenario.expect import Expectation
 from roomkit_sim.sim.scenario.mind import Latency, Persona
+from roomkit_sim.sim.scenario.service import Service
 from roomkit_sim.sim.scenario.strict import Strict
 
 __all__ = ["Call", "Fault", "LinkSpec", "NetworkSpec", "Provider", "Scenario"]
@@ -106,6 +107,8 @@ class Scenario(Strict):
         mind: Persona name to persona.
         latency: How long the scripted provider takes.
         network: The network in between.
+        service: What the service allows.
+        switches: Names of the service's misbehaviours that are on from the beginning.
         faults: What goes wrong.
         budget_ms: Virtual time after which the run is stopped as hung.
     """
@@ -118,6 +121,8 @@ class Scenario(Strict):
     mind: dict[str, Persona] = Field(default_factory=dict)
     latency: Latency = Latency()
     network: NetworkSpec = NetworkSpec()
+    service: Service = Service()
+    switches: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     budget_ms: int = Field(default=180_000, gt=0)
 

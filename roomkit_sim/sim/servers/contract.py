@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from roomkit_sim.sim.audio.recognition import UtteranceRecogniser
 from roomkit_sim.sim.scenario.mind import Latency, Persona
+from roomkit_sim.sim.scenario.service import Service
 from roomkit_sim.sim.servers.switchboard import Switchboard
 from roomkit_sim.sim.trace.recorder import TraceSink
 from roomkit_sim.sim.world.seeds import SeedTree
@@ -80,6 +81,7 @@ class MakeServer(Protocol):
         seeds: SeedTree,
         sink_for: SinkFor,
         switches: Switchboard | None = None,
+        service: Service | None = None,
     ) -> ProtocolServer:
         """Make a server.
 
@@ -92,5 +94,6 @@ class MakeServer(Protocol):
             seeds: For ids.
             sink_for: Where the events of a connection go.
             switches: Its misbehaviours; none by default.
+            service: What it allows.
         """
         ...

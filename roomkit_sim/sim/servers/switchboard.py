@@ -18,8 +18,14 @@ class Switchboard:
 
     def __init__(self, on: Iterable[str] = ()) -> None:
         self._on: dict[str, None] = {}
+        self._acted: dict[str, None] = {}
         for name in on:
             self.flip(name)
+
+    @property
+    def acted(self) -> tuple[str, ...]:
+        """The misbehaviours that happened: those for which :meth:`is_on` was answered with yes, in order."""
+        return tuple(self._acted)
 
     def flip(self, name: str, *, on: bool = True) -> None:
         """Switch a misbehaviour on or off.
@@ -35,11 +41,13 @@ class Switchboard:
             self._on.pop(name, None)
 
     def is_on(self, name: str) -> bool:
-        """Whether a misbehaviour is on.
+        """Whether a misbehaviour is on. To be asked at the moment at which it would happen: a yes is an act.
 
         Raises:
             KeyError: There is no such switch.
         """
         if name not in SWITCHES:
             raise KeyError(name)
+        if name in self._on:
+            self._acted[name] = None
         return name in self._on

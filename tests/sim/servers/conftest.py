@@ -19,8 +19,10 @@ from roomkit_sim.sim.audio.files import Clip
 from roomkit_sim.sim.audio.recognition import UtteranceRecogniser
 from roomkit_sim.sim.audio.timbre import speak
 from roomkit_sim.sim.scenario.mind import Latency, Persona, Rule
+from roomkit_sim.sim.scenario.service import Service
 from roomkit_sim.sim.servers.gemini_live.server import HOST, GeminiLiveServer
 from roomkit_sim.sim.servers.gemini_live.session import Session
+from roomkit_sim.sim.servers.switchboard import Switchboard
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.recorder import Recorder
 from roomkit_sim.sim.world.link import LinkPair
@@ -166,7 +168,15 @@ def dig(frame: Any, path: Iterable[str]) -> Any:
 class Stage:
     """One world with the service in it."""
 
-    def __init__(self, personas: dict[str, Persona], latency: Latency, links: LinkPair, seed: int) -> None:
+    def __init__(
+        self,
+        personas: dict[str, Persona],
+        latency: Latency,
+        links: LinkPair,
+        seed: int,
+        switches: Iterable[str] = (),
+        service: Service | None = None,
+    ) -> None:
         self.world = World(seed=seed, links=links)
         self.recorder = Recorder("call", lambda: self.world.now_ns)
         self.server = GeminiLiveServer(
@@ -177,6 +187,8 @@ class Stage:
             latency=latency,
             seeds=self.world.seeds,
             sink_for=lambda peer: (self.world.network.by_client_address(peer).id, self.recorder),
+            switches=Switchboard(switches),
+            service=service,
         )
         self._readers: list[asyncio.Task[None]] = []
 
@@ -236,8 +248,10 @@ def make_stage() -> MakeStage:
         latency: Latency | None = None,
         links: LinkPair | None = None,
         seed: int = 0,
+        switches: Iterable[str] = (),
+        service: Service | None = None,
     ) -> Stage:
         triage = Persona(when="Role: Triage", rules=tuple(Rule.model_validate(rule) for rule in rules))
-        return Stage(personas or {"triage": triage}, latency or Latency(), links or LinkPair(), seed)
+        return Stage(personas or {"triage": triage}, latency or Latency(), links or LinkPair(), seed, switches, service)
 
     return make

@@ -221,7 +221,7 @@ def test_results_of_tools_keep_their_keys() -> None:
         ({"setup": []}, '"setup" must be an object'),
         ([], "must be a JSON object"),
         ("text", "must be a JSON object"),
-        ({"contextUpdate": {}}, "not supported"),
+        ({"contextUpdate": {"tools": []}}, '"tools" must be an object'),
         ({"toolResponse": {}}, "without functionResponses"),
         ({"toolResponse": {"functionResponses": [{"id": "1", "response": "ok"}]}}, '"response" must be an object'),
         ({"clientContent": {"turns": [{"role": "system", "parts": []}]}}, "valid role: user, model"),

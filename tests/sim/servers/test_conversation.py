@@ -10,28 +10,24 @@ from roomkit_sim.sim.servers.gemini_live.conversation import Conversation, Resum
 MODEL = "models/gemini-live"
 
 
-def test_a_setup_without_a_handle_begins_a_conversation() -> None:
-    assert ResumptionStore().resume(Setup(MODEL)) == Conversation(MODEL)
-
-
 def test_a_handle_gives_the_conversation_of_its_moment_and_can_be_used_again() -> None:
-    store, talk = ResumptionStore(), Conversation(MODEL, [("user", "one")], {("triage", 0): 1})
+    store, talk = ResumptionStore(), Conversation(MODEL, turns=[("user", "one")], uses={("triage", 0): 1})
     handle = store.issue(talk)
     talk.turns.append(("user", "two"))
-    resumed = store.resume(Setup(MODEL, handle=handle))
+    resumed = store.find(Setup(MODEL, handle=handle)).conversation
     assert (resumed.turns, resumed.uses) == ([("user", "one")], {("triage", 0): 1})
     resumed.turns.append(("user", "other"))
-    assert store.resume(Setup(MODEL, handle=handle)).turns == [("user", "one")]
+    assert store.find(Setup(MODEL, handle=handle)).conversation.turns == [("user", "one")]
 
 
 def test_every_handle_is_another_also_after_all_have_expired() -> None:
     store = ResumptionStore()
-    old = store.issue(Conversation(MODEL, [("user", "old")]))
+    old = store.issue(Conversation(MODEL, turns=[("user", "old")]))
     store.forget_all()
-    new = store.issue(Conversation(MODEL, [("user", "new")]))
+    new = store.issue(Conversation(MODEL, turns=[("user", "new")]))
     assert old != new
     with pytest.raises(Violation, match="Invalid session handle"):
-        store.resume(Setup(MODEL, handle=old))
+        store.find(Setup(MODEL, handle=old))
 
 
 @pytest.mark.parametrize(("handle", "model", "code"), [("handle-9", MODEL, 1008), ("handle-1", "models/other", 1007)])
@@ -39,5 +35,5 @@ def test_unknown_and_foreign_handles_are_refused(handle: str, model: str, code: 
     store = ResumptionStore()
     store.issue(Conversation(MODEL))
     with pytest.raises(Violation) as caught:
-        store.resume(Setup(model, handle=handle))
+        store.find(Setup(model, handle=handle))
     assert caught.value.code == code

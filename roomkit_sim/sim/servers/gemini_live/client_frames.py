@@ -21,6 +21,7 @@ __all__ = [
     "ActivityMark",
     "Audio",
     "ClientFrame",
+    "ContextUpdate",
     "Setup",
     "TextTurn",
     "ToolResults",
@@ -84,6 +85,7 @@ class Setup:
         interruptible: Whether speech of the caller stops an answer.
         transcribe_input: Whether the client wants the caller's words.
         transcribe_output: Whether it wants the model's.
+        compression: Whether the context is compressed when it grows long.
     """
 
     model: str
@@ -97,6 +99,7 @@ class Setup:
     interruptible: bool = True
     transcribe_input: bool = False
     transcribe_output: bool = False
+    compression: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,20 @@ class ActivityMark:
     mark: str
 
 
-ClientFrame: TypeAlias = Setup | Audio | TextTurn | ToolResults | ActivityMark
+@dataclass(frozen=True)
+class ContextUpdate:
+    """New instructions and functions inside a connection; nothing where they stay. The voice cannot be changed.
+
+    Args:
+        instructions: Of the system.
+        functions: Function name to the schema of its arguments.
+    """
+
+    instructions: str | None = None
+    functions: Mapping[str, Mapping[str, Any]] | None = None
+
+
+ClientFrame: TypeAlias = Setup | Audio | TextTurn | ToolResults | ActivityMark | ContextUpdate
 
 
 def parse_client_frame(raw: str | bytes) -> ClientFrame:
@@ -172,7 +188,7 @@ def _parse(raw: str | bytes) -> ClientFrame:
         case "toolResponse":
             return _tool_response(normal)
         case _:
-            raise Violation("contextUpdate is not supported by this model.")
+            return _context_update(normal)
 
 
 @lru_cache(maxsize=512)
@@ -236,6 +252,15 @@ def _setup(setup: dict[str, Any]) -> Setup:
         interruptible=realtime.get("activityHandling") != "NO_INTERRUPTION",
         transcribe_input="inputAudioTranscription" in setup,
         transcribe_output="outputAudioTranscription" in setup,
+        compression="contextWindowCompression" in setup,
+    )
+
+
+def _context_update(update: dict[str, Any]) -> ContextUpdate:
+    tools = _object(update, "tools")
+    return ContextUpdate(
+        instructions=_text_of(_object(update, "systemInstruction")) if "systemInstruction" in update else None,
+        functions=_functions(_list(tools, "tools")) if "tools" in update else None,
     )
 
 

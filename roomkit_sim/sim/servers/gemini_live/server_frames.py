@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ __all__ = [
     "audio",
     "go_away",
     "input_transcription",
+    "kind_of",
+    "merged",
     "not_resumable",
     "output_transcription",
     "resumable",
@@ -23,6 +26,8 @@ __all__ = [
 ]
 
 TOKENS_PER_SECOND_OF_AUDIO = 25
+
+_HEAD = re.compile(rb'\{"(\w+)":(?:\{"(\w+)")?')
 
 
 def _frame(message: Mapping[str, Any]) -> bytes:
@@ -90,3 +95,27 @@ def not_resumable() -> bytes:
 def go_away(time_left_ms: int) -> bytes:
     """The server will close the connection after this time."""
     return _frame({"goAway": {"timeLeft": f"{time_left_ms / 1000:g}s"}})
+
+
+def kind_of(frame: bytes) -> str:
+    """What a frame of this module is: its first key, and for content and updates of handles the first key in that.
+
+    Such as ``toolCall``, ``serverContent.modelTurn`` or ``sessionResumptionUpdate.newHandle``.
+    """
+    found = _HEAD.match(frame)
+    if found is None:
+        return ""
+    outer, inner = (key.decode() if key else "" for key in found.groups())
+    return f"{outer}.{inner}" if outer in ("serverContent", "sessionResumptionUpdate") else outer
+
+
+def merged(first: bytes, second: bytes) -> bytes | None:
+    """Two frames as one; nothing where both say the same thing, or the second would be said before the first."""
+    one, other = json.loads(first), json.loads(second)
+    content = {**one.get("serverContent", {}), **other.get("serverContent", {})}
+    shared = [key for key in one if key in other and key != "serverContent"]
+    parts = len(one.get("serverContent", {})) + len(other.get("serverContent", {}))
+    if shared or parts != len(content):
+        return None
+    both = {**one, **other}
+    return _frame({**both, "serverContent": content} if content else both)

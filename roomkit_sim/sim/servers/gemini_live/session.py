@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from roomkit_sim.sim.audio.recognition import Ambiguous
 from roomkit_sim.sim.audio.recognition import Heard as Recognised
 from roomkit_sim.sim.scenario.mind import Latency, Rule
+from roomkit_sim.sim.servers.background import Background
+from roomkit_sim.sim.servers.framing import send_frame
 from roomkit_sim.sim.servers.gemini_live import server_frames as frames
 from roomkit_sim.sim.servers.gemini_live.client_frames import (
     ActivityMark,
     Audio,
     ClientFrame,
+    ContextUpdate,
     Setup,
     TextTurn,
     ToolResults,
@@ -22,9 +25,13 @@ from roomkit_sim.sim.servers.gemini_live.client_frames import (
     parse_client_frame,
 )
 from roomkit_sim.sim.servers.gemini_live.conversation import Conversation
+from roomkit_sim.sim.servers.gemini_live.lifetime import Lifetime
+from roomkit_sim.sim.servers.gemini_live.misbehaviour import Outgoing
+from roomkit_sim.sim.servers.gemini_live.resuming import TurnedAway, resumed
 from roomkit_sim.sim.servers.gemini_live.turn import Turn
 from roomkit_sim.sim.servers.hearing import RATE_HZ, Ear, Heard, SpeechBegan
 from roomkit_sim.sim.servers.mind import Character, Stimulus
+from roomkit_sim.sim.servers.wrongs import Wrongs
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.recorder import TraceSink
 
@@ -33,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "Socket"]
 
-GOING_AWAY = 1001
 INTERNAL_ERROR = 1011
 LONGEST_REASON = 123
 """Bytes of a close frame's reason (RFC 6455, 5.5)."""
@@ -42,8 +48,10 @@ LONGEST_REASON = 123
 class Socket(Protocol):
     """The part of a WebSocket that a session needs."""
 
-    async def send(self, message: bytes) -> None:
-        """Send a frame."""
+    transport: Any
+
+    async def send(self, message: Any) -> None:
+        """Send a frame, or the fragments of one."""
 
     async def recv(self) -> str | bytes:
         """The next frame."""
@@ -70,14 +78,16 @@ class Session:
         self.conversation = Conversation("")
         self.character = Character("", None, None)
         self.ear: Ear | None = None
+        self.background = Background()
+        self.goes_wrong = Wrongs(server.switches, self.emit)
+        self.outgoing = Outgoing(self.goes_wrong)
+        self.lifetime = Lifetime(self)
         self._socket = socket
         self._sink = sink
         self._turn: Turn | None = None
         self._turn_task: asyncio.Task[None] | None = None
         self._rules: deque[Rule] = deque()
         self._cancelled_calls: set[str] = set()
-        self._timers: list[asyncio.TimerHandle] = []
-        self._sends: dict[asyncio.Task[None], None] = {}
         self._closed = False
 
     @property
@@ -90,8 +100,17 @@ class Session:
         self._sink.emit("server", kind, conn=self.conn, **data)
 
     async def send(self, frame: bytes) -> None:
-        """Send a frame."""
-        await self._socket.send(frame)
+        """Send a frame, as far as the switches let it pass."""
+        for passed in self.outgoing.feed(frame):
+            await send_frame(self._socket, passed, self.goes_wrong)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close the connection."""
+        await self._socket.close(code, as_close_reason(reason))
+
+    def drop(self) -> None:
+        """Lose the connection, without a close frame."""
+        self._socket.transport.abort()
 
     # The life of a connection
 
@@ -103,44 +122,57 @@ class Session:
                 await self._on_frame(parse_client_frame(await self._socket.recv()))
         except Violation as violation:
             self.emit("refused", why=violation.reason, code=violation.code)
-            await self._socket.close(violation.code, as_close_reason(violation.reason))
+            await self.close(violation.code, violation.reason)
+        except TurnedAway as turned_away:
+            self.emit("turned_away", why=turned_away.reason, code=turned_away.code)
+            await self.close(turned_away.code, turned_away.reason)
         finally:
             await self._stop()
 
     async def _begin(self) -> None:
-        frame = parse_client_frame(await self._socket.recv())
-        if not isinstance(frame, Setup):
+        asked = parse_client_frame(await self._socket.recv())
+        if not isinstance(asked, Setup):
             raise Violation("The first message must be setup.")
-        if not frame.automatic_activity:
+        if not asked.automatic_activity:
             raise Violation("This server finds the turns itself: automaticActivityDetection must not be disabled.")
-        self.setup = frame
-        self.conversation = self.server.handles.resume(frame)
-        self.ear = Ear(self.server.recogniser, frame.silence_ms or self.latency.hangover_ms)
-        self.character = self.server.mind.character(frame.instructions)
-        await asyncio.sleep((self.latency.resume_ms if frame.handle else self.latency.setup_ms) / 1000)
-        if frame.handle:
-            self.emit("resumed", handle=frame.handle, turns=len(self.conversation.turns))
+        self.lifetime.admit()
+        self.setup, self.conversation = self._found(asked)
+        self.conversation.voice = self.setup.voice
+        self.ear = Ear(self.server.recogniser, asked.silence_ms or self.latency.hangover_ms)
+        self.character = self.server.mind.character(asked.instructions)
+        await asyncio.sleep((self.latency.resume_ms if asked.handle else self.latency.setup_ms) / 1000)
+        if asked.handle:
+            self.outgoing.resumed = True
+            self.emit("resumed", handle=asked.handle, turns=len(self.conversation.turns))
         await self.send(frames.SETUP_COMPLETE)
-        unknown: dict[str, Json] = {"instructions": frame.instructions[:160]} if self.character.persona is None else {}
-        self.emit("persona", name=self.character.name, agent=self.character.agent, voice=frame.voice, **unknown)
-        if frame.resumption and not frame.handle:
+        self._tell_persona()
+        self.lifetime.begin()
+        if asked.resumption and not asked.handle:
             self.schedule_handle()
-        self._react(Stimulus(on="resumed" if frame.handle else "connected"))
+        self._react(Stimulus(on="resumed" if self.setup.handle else "connected"))
+
+    def _found(self, asked: Setup) -> tuple[Setup, Conversation]:
+        now_s = asyncio.get_running_loop().time()
+        if asked.handle is None:
+            return asked, Conversation(asked.model, began_s=now_s)
+        kept = self.server.handles.find(asked)
+        return resumed(asked, kept, self.server.service, now_s, self.goes_wrong)
+
+    def _tell_persona(self) -> None:
+        instructions = self.setup.instructions[:160]
+        unknown: dict[str, Json] = {"instructions": instructions} if self.character.persona is None else {}
+        self.emit("persona", name=self.character.name, agent=self.character.agent, voice=self.setup.voice, **unknown)
 
     async def _stop(self) -> None:
         self._closed = True
-        for timer in self._timers:
-            timer.cancel()
-        tasks = [task for task in (self._turn_task, *self._sends) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._turn_task is not None:
+            self._turn_task.cancel()
+            await asyncio.gather(self._turn_task, return_exceptions=True)
+        await self.background.stop()
 
     def announce_end(self, time_left_ms: int) -> None:
         """Announce that the connection will be closed, and close it when the time is up."""
-        self.emit("go_away", time_left_ms=time_left_ms)
-        self._in_background(lambda: self.send(frames.go_away(time_left_ms)))
-        self._later(time_left_ms, lambda: self._in_background(lambda: self._socket.close(GOING_AWAY, "going away")))
+        self.lifetime.announce_end(time_left_ms)
 
     @property
     def received(self) -> bytes | None:
@@ -152,6 +184,11 @@ class Session:
         """Whether the connection still stands."""
         return not self._closed
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether it stands, and the service has taken its setup."""
+        return self.ear is not None and not self._closed
+
     # What the client sends
 
     async def _on_frame(self, frame: ClientFrame) -> None:
@@ -162,6 +199,8 @@ class Session:
                 self._take_results(frame)
             case TextTurn():
                 await self._take_text(frame)
+            case ContextUpdate():
+                self._take_context(frame)
             case ActivityMark(mark):
                 if mark != "stream_end":
                     raise Violation(
@@ -190,12 +229,15 @@ class Session:
         recognition = heard.recognition
         utterance = recognition.id if isinstance(recognition, Recognised) else None
         outcome = "heard" if utterance else "ambiguous" if isinstance(recognition, Ambiguous) else "unknown"
-        self.emit("heard", utterance=utterance, score=round(recognition.score, 3), outcome=outcome)
         words = self.server.transcripts.get(utterance, "") if utterance else ""
+        self.emit("heard", utterance=utterance, score=round(recognition.score, 3), outcome=outcome, words=words)
         self.conversation.turns.append(("user", words or "(not understood)"))
         if self.setup.transcribe_input:
             for piece in pieces(words):
                 await self.send(frames.input_transcription(piece))
+        if self.lifetime.drops_now():
+            self.drop()
+            return
         if self.setup.interruptible:
             # A turn that began while the caller was speaking already.
             await self._interrupt()
@@ -219,6 +261,16 @@ class Session:
             words = " ".join(words for role, words in text.turns if role == "user")
             self._react(Stimulus(on="asked_to_speak", text=words))
 
+    def _take_context(self, update: ContextUpdate) -> None:
+        if not self.server.service.context_update or self.goes_wrong("gemini.rejects_context_update"):
+            raise Violation("contextUpdate is not supported by this model.")
+        if update.instructions is not None:
+            self.setup = replace(self.setup, instructions=update.instructions)
+            self.character = self.server.mind.character(update.instructions)
+        if update.functions is not None:
+            self.setup = replace(self.setup, functions=update.functions)
+        self._tell_persona()
+
     # What the model does
 
     def _react(self, stimulus: Stimulus) -> None:
@@ -232,9 +284,11 @@ class Session:
     def _next_turn(self) -> None:
         if self._closed or not self._rules:
             return
+        if self._turn is None:
+            self.emit("knows", heard=self.conversation.heard)
         self._turn = Turn(self, self._rules.popleft())
         if self.setup.resumption:
-            self._in_background(lambda: self.send(frames.not_resumable()))
+            self.background.start(lambda: self.send(frames.not_resumable()))
         self._turn_task = asyncio.get_running_loop().create_task(self._turn.run(), name=f"model turn on {self.conn}")
         self._turn_task.add_done_callback(self._turn_ended)
 
@@ -248,7 +302,7 @@ class Session:
             # A defect of this server must not look like a model that has nothing to say.
             context = {"message": f"the fake service broke in {task.get_name()}", "exception": error, "task": task}
             task.get_loop().call_exception_handler(context)
-            self._in_background(lambda: self._socket.close(INTERNAL_ERROR, "Internal error encountered."))
+            self.background.start(lambda: self.close(INTERNAL_ERROR, "Internal error encountered."))
 
     async def _interrupt(self) -> None:
         """Stop the turn that is being taken, if there is one."""
@@ -272,34 +326,25 @@ class Session:
     def schedule_handle(self) -> None:
         """Issue a fresh resumption handle after a while, if the client wants handles and nothing is under way then."""
         if self.setup.resumption:
-            self._later(self.latency.handle_ms, self._issue_handle)
+            self.background.later(self.latency.handle_ms / 1000, self._issue_handle)
 
     def _issue_handle(self) -> None:
         generating = self._turn is not None and self._turn.is_generating
-        if not self._closed and not generating:
-            handle = self.server.handles.issue(self.conversation)
-            self._in_background(lambda: self.send(frames.resumable(handle)))
+        if self._closed or generating or self.lifetime.withholds_handles():
+            return
+        if self.goes_wrong("gemini.not_resumable"):
+            self.background.start(lambda: self.send(frames.not_resumable()))
+            return
+        handle = self.server.handles.issue(self.conversation, lambda: self.is_open)
+        self.background.start(lambda: self.send(frames.resumable(handle)))
+
+    def new_call_id(self, index: int) -> str:
+        """The id of a tool call, the ``index``-th of its batch."""
+        return f"function-call-{index}" if self.goes_wrong("gemini.reused_call_ids") else self.server.new_call_id()
 
     def prompt_tokens(self) -> int:
         """About what the conversation costs as a prompt."""
         return 20 + sum(len(words) // 4 for _, words in self.conversation.turns)
-
-    def _later(self, delay_ms: int, action: Callable[[], None]) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, action))
-
-    def _in_background(self, action: Callable[[], Awaitable[None]]) -> None:
-        task = asyncio.get_running_loop().create_task(self._quietly(action))
-        self._sends[task] = None
-        task.add_done_callback(lambda done: self._sends.pop(done, None))
-
-    async def _quietly(self, action: Callable[[], Awaitable[None]]) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        try:
-            await action()
-        except ConnectionClosed:
-            # The connection ended while something was still to be said on it.
-            return
 
 
 def as_close_reason(text: str) -> str:

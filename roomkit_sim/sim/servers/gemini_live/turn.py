@@ -10,6 +10,7 @@ from roomkit_sim.sim.audio.timbre import speak
 from roomkit_sim.sim.scenario.mind import Rule
 from roomkit_sim.sim.servers.gemini_live import server_frames as frames
 from roomkit_sim.sim.servers.mind import Stimulus, why_not_callable
+from roomkit_sim.sim.servers.model_wrongs import as_acted_on, as_called
 
 if TYPE_CHECKING:
     from roomkit_sim.sim.servers.gemini_live.session import Session
@@ -71,6 +72,7 @@ class Turn:
         for _ in range(MAX_ROUNDS):
             if rule is None:
                 return
+            rule = as_acted_on(rule, session.goes_wrong)
             if rule.says:
                 await self._say(rule.says)
             if not rule.calls:
@@ -92,11 +94,12 @@ class Turn:
     async def _call(self, rule: Rule) -> str:
         """Make the calls of a rule at once, and wait for all results; they come back as one text."""
         session, loop = self._session, asyncio.get_running_loop()
-        calls = [(session.server.new_call_id(), name, arguments) for name, arguments in rule.calls.items()]
+        called = as_called(rule.calls, session.setup.functions, session.goes_wrong)
+        calls = [(session.new_call_id(index), name, arguments) for index, (name, arguments) in enumerate(called)]
         self._results = {call_id: loop.create_future() for call_id, _, _ in calls}
         await session.send(frames.tool_call(calls))
         for call_id, name, arguments in calls:
-            session.emit("tool_call", id=call_id, name=name, args=arguments)
+            session.emit("tool_call", id=call_id, name=name, args=dict(arguments))
         texts = []
         for call_id, name, _ in calls:
             result = await self._results[call_id]
@@ -124,6 +127,7 @@ class Turn:
             self._spoken_bytes += len(pcm[at : at + chunk])
             if index == 0:
                 session.emit("audio_started", voice=voice)
+                session.lifetime.answer_began()
         self._spoken_until = started + len(pcm) / 2 / RATE_HZ
         session.conversation.turns.append(("model", text))
 
