@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -112,6 +113,11 @@ class LineTransport(VoiceBackend):
             begin, end = span.start_sample - placed.start_sample, span.end_sample - placed.start_sample
             self._runs.hear(span, samples[begin:end])
         self.notice_change()
+
+    async def send_message(self, session: VoiceSession, message: dict[str, Any]) -> None:
+        """Write down what the caller's client is told that was said."""
+        if message.get("type") == "transcription" and message.get("is_final") is True:
+            self._sink.emit("line", "transcript", role=str(message.get("role")), text=str(message.get("text")))
 
     async def disconnect(self, session: VoiceSession) -> None:
         """The application hangs up."""

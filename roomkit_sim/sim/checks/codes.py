@@ -68,6 +68,16 @@ CODES = {
         "The provider's interruption did not reach the line: audio that was sent ahead is still played.",
         "Interrupt the transport when the provider says that the caller speaks; look at server.interrupted.",
     ),
+    "AUDIO004": Code(
+        "an answer broke off, and nobody had interrupted it",
+        "The provider stopped sending audio in the middle (gemini.resume_cuts_audio), or the application dropped some.",
+        "Compare server.said, which has the length of the answer, with what the caller heard; look at line.effect.",
+    ),
+    "AUDIO005": Code(
+        "the words that the client is told are not those that were said, or not in their order",
+        "The provider's transcripts came late, in another order or not at all, or a hook changed them.",
+        "Compare line.transcript with server.heard and server.said; nothing that matters should hang on transcripts.",
+    ),
     "INV001": Code(
         "two agents were audible at once",
         "The old session's audio was still played when the new one began.",
@@ -112,6 +122,13 @@ CODES = {
         "a model was asked to speak twice in a row",
         "Two parts of the application greet: the pipeline and a hook, or a handler that is registered twice.",
         "Find the two client_content frames in the trace; one of them must go.",
+    ),
+    "INV010": Code(
+        "a model answered without knowing what the caller had said",
+        "The provider resumed a session without its context, or the application opened a new one and did not tell it "
+        "the conversation again.",
+        "Look at runtime.connection: 'resumed' with a handle that covers all, or 'reseeded'? Seed the history as turns "
+        "when a connection begins fresh; waive it where forgetting is meant.",
     ),
     **WIRE_CODES,
     "CALLER001": Code(
@@ -170,6 +187,11 @@ CODES = {
         "With --sim-clock=real, something held the event loop up: other work on the machine, too many processes "
         "(-n), or blocking code in the application.",
         "Run it again with fewer processes. If the application blocks, it does so for its callers too.",
+    ),
+    "INVALID010": Code(
+        "a switch did nothing",
+        "The moment at which the service would misbehave never came: no resume, no tool call, no long instructions.",
+        "docs/misbehaviours.md says when it would; change the scenario so that it comes, or remove the switch.",
     ),
     "APP001": Code(
         "the application raised",

@@ -12,6 +12,7 @@ from roomkit_sim.sim.checks.conduct import (
     check_voices,
     check_yielding,
 )
+from roomkit_sim.sim.checks.conversation import check_answers, check_context, check_transcripts
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.handoffs import check_budgets, check_completion, check_handoffs
 from roomkit_sim.sim.checks.invariants import (
@@ -26,7 +27,13 @@ from roomkit_sim.sim.checks.invariants import (
 from roomkit_sim.sim.checks.paths import check_legality, check_phases, check_route
 from roomkit_sim.sim.checks.protocol.check import check_protocol
 from roomkit_sim.sim.checks.subject import Subject
-from roomkit_sim.sim.checks.validity import check_faults, check_heard_at_all, check_pace, check_personas
+from roomkit_sim.sim.checks.validity import (
+    check_faults,
+    check_heard_at_all,
+    check_pace,
+    check_personas,
+    check_switches,
+)
 
 __all__ = ["CHECKS", "run_checks"]
 
@@ -35,6 +42,7 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     check_pace,
     check_personas,
     check_faults,
+    check_switches,
     check_heard_at_all,
     check_caller,
     check_protocol,
@@ -51,6 +59,9 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     check_human_takeover,
     check_refusals,
     check_voices,
+    check_context,
+    check_answers,
+    check_transcripts,
     check_prompts,
     check_yielding,
     check_caller_audio,

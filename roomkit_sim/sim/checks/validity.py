@@ -8,7 +8,8 @@ from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.subject import Subject
 from roomkit_sim.sim.trace.events import Json, TraceEvent
 
-__all__ = ["check_faults", "check_heard_at_all", "check_pace", "check_personas"]
+__all__ = ["check_faults", "check_heard_at_all", "check_pace", "check_personas", "check_switches"]
+
 
 NOBODY = "unknown"
 MOST_LAG_MS = 250.0
@@ -60,6 +61,13 @@ def _at(event: TraceEvent) -> int:
 
 def _number(value: Json) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def check_switches(subject: Subject) -> Iterator[Finding]:
+    """Every switch of the scenario made the service misbehave."""
+    idle = subject.record.plan.get("idle_switches")
+    for name in idle if isinstance(idle, list) else ():
+        yield _invalid(subject, "INVALID010", f"the moment of {name} never came: it proves nothing", None)
 
 
 def check_heard_at_all(subject: Subject) -> Iterator[Finding]:

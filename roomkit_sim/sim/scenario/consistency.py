@@ -112,6 +112,11 @@ def _expectation(scenario: Scenario, call: Call, at: Location) -> Iterator[Probl
     for index, utterance in enumerate(expect.heard or ()):
         if utterance not in known:
             yield Problem((*at, "heard", index), f"no caller says {utterance!r}: {nearest(utterance, known)}")
+    said = list(scenario.utterances())
+    for index, transcript in enumerate(expect.transcripts or ()):
+        if transcript.caller is not None and transcript.caller not in said:
+            where = (*at, "transcripts", index)
+            yield Problem(where, f"no caller says {transcript.caller!r}: {nearest(transcript.caller, said)}")
     for code, reason in expect.waive.items():
         if not reason.strip():
             yield Problem((*at, "waive", code), "a waiver needs its reason")

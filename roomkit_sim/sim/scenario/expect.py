@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from roomkit_sim.sim.scenario.strict import Strict
 from roomkit_sim.sim.trace.route import HUMAN
 
-__all__ = ["Budget", "Expectation", "HandoffExpectation"]
+__all__ = ["Budget", "Expectation", "HandoffExpectation", "TranscriptExpectation"]
 
 
 class Budget(Strict):
@@ -64,6 +64,24 @@ class HandoffExpectation(Strict):
         return self
 
 
+class TranscriptExpectation(Strict):
+    """Something that was said, as the caller's client is told it. Exactly one of the two is given.
+
+    Args:
+        caller: The id of an utterance of the caller, whose words must be the whole of it.
+        agent: A text that the agent's words must contain.
+    """
+
+    caller: str | None = None
+    agent: str | None = None
+
+    @model_validator(mode="after")
+    def _one_speaker(self) -> TranscriptExpectation:
+        if (self.caller is None) == (self.agent is None):
+            raise ValueError("a transcript is one of 'caller' and 'agent'")
+        return self
+
+
 class Expectation(Strict):
     """What must be true of a call.
 
@@ -73,6 +91,8 @@ class Expectation(Strict):
         handoffs: Every handoff that was requested, accepted or not.
         heard: Ids of the caller's utterances in the order in which the server understood them; ``unknown`` for speech
             that it must not understand. Not checked when absent.
+        transcripts: What the caller's client is told that was said, each utterance when it is final, in order. Not
+            checked when absent.
         yields_within_ms: An agent whom the caller speaks over falls silent within this time. The caller must speak over
             one at least once, or the scenario proves nothing.
         waive: Finding code to the reason why it may appear here.
@@ -82,5 +102,6 @@ class Expectation(Strict):
     phases: tuple[str, ...] | None = None
     handoffs: tuple[HandoffExpectation, ...] | None = None
     heard: tuple[str, ...] | None = None
+    transcripts: tuple[TranscriptExpectation, ...] | None = None
     yields_within_ms: int | None = Field(default=None, gt=0)
     waive: dict[str, str] = Field(default_factory=dict)

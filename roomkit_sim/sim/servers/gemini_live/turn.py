@@ -117,7 +117,7 @@ class Turn:
         pcm = speak(text, voice, RATE_HZ).tobytes()
         chunk = 2 * RATE_HZ * latency.chunk_ms // 1000
         words = _timed_words(text, len(pcm) / 2 / RATE_HZ * 1000)
-        session.emit("said", text=text, voice=voice)
+        session.emit("said", text=text, voice=voice, ms=len(pcm) * 500 // RATE_HZ)
         started = max(loop.time(), self._spoken_until)
         for index, at in enumerate(range(0, len(pcm), chunk)):
             await self._until(started + (index * latency.chunk_ms - latency.lead_ms) / 1000)

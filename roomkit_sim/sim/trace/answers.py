@@ -1,0 +1,126 @@
+"""The answers of agents: how much there was to be said, and how much of it was heard."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from roomkit_sim.sim.trace.connections import connections
+from roomkit_sim.sim.trace.events import TraceEvent
+from roomkit_sim.sim.trace.record import CallRecord
+from roomkit_sim.sim.trace.speech import VoiceSpan, agent_speech
+
+__all__ = ["Answer", "answers"]
+
+PAUSE_NS = 1_000_000_000
+"""What is said within this time after something else is one answer with it."""
+
+ON_ITS_WAY_NS = 1_000_000_000
+"""What is spoken may take so long to be heard to its end."""
+
+_ENDS_OF_CALLS = ("caller.hang_up", "caller.cut_off", "line.disconnected")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an agent said at one go, from one connection.
+
+    Args:
+        t_ns: When the provider began to speak.
+        agent: Who spoke.
+        voice: With which voice.
+        text: The words.
+        spoken_ms: How long the provider's whole speech is.
+        heard_ms: How much of this voice was heard from then on, until it began its next answer.
+        cut_short: Whether the caller interrupted, the connection ended or the call did, before it was heard to its end.
+    """
+
+    t_ns: int
+    agent: str | None
+    voice: str
+    text: str
+    spoken_ms: float
+    heard_ms: float
+    cut_short: bool
+
+
+@dataclass(slots=True)
+class _Speech:
+    said: list[TraceEvent]
+
+    @property
+    def conn(self) -> object:
+        return self.said[0].data.get("conn")
+
+    @property
+    def voice(self) -> str:
+        return str(self.said[0].data.get("voice"))
+
+    @property
+    def ms(self) -> float:
+        return sum(_ms(event) for event in self.said)
+
+    @property
+    def end_ns(self) -> int:
+        """When all of it would have been spoken, had it been spoken at once."""
+        return max(self.said[0].t_ns + round(self.ms * 1e6), self.said[-1].t_ns + round(_ms(self.said[-1]) * 1e6))
+
+
+def answers(record: CallRecord) -> tuple[Answer, ...]:
+    """Every answer whose length the provider's side tells, in order."""
+    speeches = _speeches(record)
+    spans = agent_speech(record)
+    views = {view.conn: view for view in connections(record.events)}
+    found: list[Answer] = []
+    for index, speech in enumerate(speeches):
+        later = [other.said[0].t_ns for other in speeches[index + 1 :] if other.voice == speech.voice]
+        first = speech.said[0]
+        view = views.get(speech.conn) if isinstance(speech.conn, int) else None
+        spell = view.persona_at(first.t_ns) if view is not None else None
+        found.append(
+            Answer(
+                first.t_ns,
+                spell.agent if spell is not None else None,
+                speech.voice,
+                " ".join(str(event.data.get("text")) for event in speech.said),
+                speech.ms,
+                _heard_ms(spans, speech.voice, first.t_ns, min(later, default=math.inf)),
+                _is_cut_short(record, speech),
+            )
+        )
+    return tuple(found)
+
+
+def _speeches(record: CallRecord) -> list[_Speech]:
+    speeches: list[_Speech] = []
+    for event in record.events:
+        if event.name != "server.said" or not _ms(event):
+            continue
+        last = speeches[-1] if speeches else None
+        same = last is not None and (last.conn, last.voice) == (event.data.get("conn"), str(event.data.get("voice")))
+        if last is not None and same and event.t_ns <= last.end_ns + PAUSE_NS:
+            last.said.append(event)
+        else:
+            speeches.append(_Speech([event]))
+    return speeches
+
+
+def _heard_ms(spans: tuple[VoiceSpan, ...], voice: str, start_ns: int, end_ns: float) -> float:
+    return sum(
+        span.ms for span in spans if start_ns <= span.start_ns < end_ns and voice in (span.voice or "", *span.mixed)
+    )
+
+
+def _is_cut_short(record: CallRecord, speech: _Speech) -> bool:
+    until_ns = speech.end_ns + ON_ITS_WAY_NS
+    return any(
+        event.name in _ENDS_OF_CALLS
+        or (event.name in ("server.interrupted", "wire.close") and event.data.get("conn") == speech.conn)
+        for event in record.events
+        if speech.said[0].t_ns <= event.t_ns < until_ns
+    )
+
+
+def _ms(event: TraceEvent) -> float:
+    length = event.data.get("ms")
+    return float(length) if isinstance(length, int | float) else 0.0
