@@ -86,16 +86,21 @@ def speech(
 
 @app.command()
 def explain(
-    code: Annotated[str, typer.Argument(help="The code of a finding, such as INV004.")] = "",
+    code: Annotated[str, typer.Argument(help="A finding's code, such as INV004, or a switch.")] = "",
     every: Annotated[bool, typer.Option("--all", help="All codes, as Markdown.")] = False,
+    switches: Annotated[bool, typer.Option(help="All misbehaviours of services, as Markdown.")] = False,
 ) -> None:
-    """Say what a finding means, what usually causes it, and what to do."""
+    """Say what a finding means, what usually causes it, and what to do; or what a switch does."""
     from roomkit_sim.sim.checks.codes import CODES
-    from roomkit_sim.sim.report.markdown import codes_markdown
+    from roomkit_sim.sim.report.markdown import codes_markdown, switches_markdown
     from roomkit_sim.sim.scenario.strict import nearest
+    from roomkit_sim.sim.scenario.switches import SWITCHES
 
-    if every:
-        typer.echo(codes_markdown(), nl=False)
+    if every or switches:
+        typer.echo(codes_markdown() if every else switches_markdown(), nl=False)
+        return
+    if code in SWITCHES:
+        typer.echo(f"{code}: {SWITCHES[code].does}\n\n  known from  {SWITCHES[code].basis}")
         return
     known = CODES.get(code.upper())
     if known is None:

@@ -69,5 +69,12 @@ def test_explain_gives_cause_and_cure() -> None:
     assert "cure" in text
 
 
+def test_explain_says_what_a_switch_does() -> None:
+    code, text = call("explain", "gemini.handle_expired")
+    assert code == 0
+    assert "closed with 1008" in text
+    assert "known from" in text
+
+
 def test_speech_that_is_committed_is_not_spoken_again() -> None:
     assert call("speech", "scenarios") == (0, "0 new files\n")

@@ -18,16 +18,17 @@ from roomkit_sim.core.hooks import DECISIONS
 from roomkit_sim.models import HookTrigger
 from roomkit_sim.sim import simulate
 from roomkit_sim.sim.scenario.caller import Caller, HangUp, Say, Wait
-from roomkit_sim.sim.scenario.expect import Budget, Expectation, HandoffExpectation
+from roomkit_sim.sim.scenario.expect import Budget, Expectation, HandoffExpectation, TranscriptExpectation
 from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.mind import Latency, Persona, Rule
 from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec, Scenario
+from roomkit_sim.sim.scenario.service import Service
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "scenario-file.md").read_text()
 MODELS = (
     Scenario, Caller, Say, Wait, HangUp, Persona, Rule, Latency, NetworkSpec, LinkSpec, Fault, Expectation,
-    HandoffExpectation, Budget,
+    HandoffExpectation, TranscriptExpectation, Budget, Service,
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def test_every_key_is_on_the_page(model: str, key: str) -> None:
     assert re.search(rf"`{key}[`:]", PAGE), f"{model}.{key} is not in docs/scenario-file.md"
 
 
-@pytest.mark.parametrize("model", [Latency, LinkSpec])
+@pytest.mark.parametrize("model", [Latency, LinkSpec, Service])
 def test_defaults_on_the_page_are_those_of_the_model(model: type[BaseModel]) -> None:
     for line in PAGE.splitlines():
         names = re.findall(r"`(\w+)`", line.split("|")[1]) if line.startswith("| `") else []
@@ -50,7 +51,13 @@ def test_defaults_on_the_page_are_those_of_the_model(model: type[BaseModel]) -> 
         values = [model.model_fields[name].default for name in known]
         if known and known == names:
             shown = [value.strip() for value in line.split("|")[2].split(",")]
-            assert shown == ["unlimited" if value is None else f"{value:g}" for value in values], line
+            assert shown == [_shown(value) for value in values], line
+
+
+def _shown(value: float | bool | None) -> str:
+    if value is None:
+        return "unlimited"
+    return str(value).lower() if isinstance(value, bool) else f"{value:.15g}"
 
 
 def _first_yaml(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from roomkit_sim.errors import AppError
 from roomkit_sim.sim.caller.line import LineTransport
 from roomkit_sim.voice.backends.base import AudioReceivedCallback, ClientDisconnectedCallback, VoiceBackend
@@ -57,6 +59,12 @@ class Exchange(VoiceBackend):
         line = self._sessions.get(session.id)
         if line is not None:
             await line.send_audio(session, audio)
+
+    async def send_message(self, session: VoiceSession, message: dict[str, Any]) -> None:
+        """Tell the client of the session's caller something."""
+        line = self._sessions.get(session.id)
+        if line is not None:
+            await line.send_message(session, message)
 
     async def disconnect(self, session: VoiceSession) -> None:
         """Hang up."""

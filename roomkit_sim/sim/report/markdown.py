@@ -10,9 +10,10 @@ from roomkit_sim.sim.report.rows import Row
 from roomkit_sim.sim.report.staging import Collected
 from roomkit_sim.sim.report.terminal import milliseconds, verdict_line
 from roomkit_sim.sim.report.totals import ScenarioTotals, Totals, quantile
+from roomkit_sim.sim.scenario.switches import SWITCHES
 from roomkit_sim.sim.trace.events import Json
 
-__all__ = ["codes_markdown", "summary_markdown"]
+__all__ = ["codes_markdown", "summary_markdown", "switches_markdown"]
 
 
 _CODES_HEAD = """\
@@ -23,6 +24,26 @@ Every finding has a code. `INVALID` codes fail a call too, and say that it prove
 server took it. Those whose title ends in "(warning)" are shown and do not fail the call: the service lets them pass.
 A scenario can waive an invariant (`INV`) with a reason, `expect: {waive: {INV002: "known, see ticket 12"}}`; a waiver
 that is not needed any more is a finding itself. This page is made by `roomkit-sim explain --all`."""
+
+
+_SWITCHES_HEAD = """\
+# Known misbehaviours
+
+What services were seen or reported to get wrong, and what nothing keeps them from. All are off; a scenario switches
+them on by name, and the service then behaves so from the beginning:
+
+```yaml
+switches: [gemini.resume_keeps_voice]
+```
+
+A switch whose moment never comes makes the call invalid (INVALID009 in [findings.md](findings.md)). `gemini` and
+`openai` are switches of one provider, `any` of every one. *Reported*: an issue thread says so, and it was not
+reproduced. *Seen*: the reaction of the real SDK was observed. *Assumed*: nothing forbids it. The texts of HTTP answers
+and of close frames are ours; the codes are those of the reports. What sets a limit, such as the 58 minutes, stands in
+the scenario's `service` block ([scenario-file.md](scenario-file.md)). That packets vanish is no switch but a fault of
+the network.
+
+This page is made by `roomkit-sim explain --switches`."""
 
 
 def summary_markdown(totals: Totals, collected: Collected, info: dict[str, Json]) -> str:
@@ -78,3 +99,14 @@ def codes_markdown() -> str:
     for code, known in CODES.items():
         lines += ["", f"## {code}: {known.title}", "", f"**Cause.** {known.cause}", "", f"**Cure.** {known.cure}"]
     return "\n".join(lines) + "\n"
+
+
+def switches_markdown() -> str:
+    """The page of all misbehaviours, docs/misbehaviours.md."""
+    lines = [_SWITCHES_HEAD, "", "| switch | what the service then does | known from |", "|---|---|---|"]
+    lines += [f"| `{switch.name}` | {_row(switch.does)} | {_row(switch.basis)} |" for switch in SWITCHES.values()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

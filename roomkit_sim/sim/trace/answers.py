@@ -30,9 +30,9 @@ class Answer:
         agent: Who spoke.
         voice: With which voice.
         text: The words.
-        spoken_ms: How long the provider's whole speech is.
+        spoken_ms: How long the provider's speech is, as far as the call lasted.
         heard_ms: How much of this voice was heard from then on, until it began its next answer.
-        cut_short: Whether the caller interrupted, the connection ended or the call did, before it was heard to its end.
+        cut_short: Whether the caller interrupted or the connection ended before it was heard to its end.
     """
 
     t_ns: int
@@ -70,11 +70,15 @@ def answers(record: CallRecord) -> tuple[Answer, ...]:
     """Every answer whose length the provider's side tells, in order."""
     speeches = _speeches(record)
     spans = agent_speech(record)
+    ends = (event.t_ns for event in record.events if event.name in _ENDS_OF_CALLS)
+    end_ns = next(ends, record.end_ns)
     views = {view.conn: view for view in connections(record.events)}
     found: list[Answer] = []
     for index, speech in enumerate(speeches):
         later = [other.said[0].t_ns for other in speeches[index + 1 :] if other.voice == speech.voice]
         first = speech.said[0]
+        heard = _heard(spans, speech.voice, first.t_ns, min(later, default=math.inf))
+        left_ms = (end_ns - heard[0].start_ns) / 1e6 if heard else 0.0
         view = views.get(speech.conn) if isinstance(speech.conn, int) else None
         spell = view.persona_at(first.t_ns) if view is not None else None
         found.append(
@@ -83,9 +87,9 @@ def answers(record: CallRecord) -> tuple[Answer, ...]:
                 spell.agent if spell is not None else None,
                 speech.voice,
                 " ".join(str(event.data.get("text")) for event in speech.said),
-                speech.ms,
-                _heard_ms(spans, speech.voice, first.t_ns, min(later, default=math.inf)),
-                _is_cut_short(record, speech),
+                min(speech.ms, left_ms) if speech.end_ns + ON_ITS_WAY_NS > end_ns else speech.ms,
+                sum(span.ms for span in heard),
+                _is_cut_short(record, speech, end_ns),
             )
         )
     return tuple(found)
@@ -105,17 +109,14 @@ def _speeches(record: CallRecord) -> list[_Speech]:
     return speeches
 
 
-def _heard_ms(spans: tuple[VoiceSpan, ...], voice: str, start_ns: int, end_ns: float) -> float:
-    return sum(
-        span.ms for span in spans if start_ns <= span.start_ns < end_ns and voice in (span.voice or "", *span.mixed)
-    )
+def _heard(spans: tuple[VoiceSpan, ...], voice: str, start_ns: int, end_ns: float) -> list[VoiceSpan]:
+    return [span for span in spans if start_ns <= span.start_ns < end_ns and voice in (span.voice or "", *span.mixed)]
 
 
-def _is_cut_short(record: CallRecord, speech: _Speech) -> bool:
-    until_ns = speech.end_ns + ON_ITS_WAY_NS
+def _is_cut_short(record: CallRecord, speech: _Speech, end_ns: int) -> bool:
+    until_ns = min(speech.end_ns + ON_ITS_WAY_NS, end_ns)
     return any(
-        event.name in _ENDS_OF_CALLS
-        or (event.name in ("server.interrupted", "wire.close") and event.data.get("conn") == speech.conn)
+        event.name in ("server.interrupted", "wire.close") and event.data.get("conn") == speech.conn
         for event in record.events
         if speech.said[0].t_ns <= event.t_ns < until_ns
     )

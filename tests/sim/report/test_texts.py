@@ -8,13 +8,14 @@ import pytest
 from roomkit_sim.sim import Run
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.report.failure_text import failure_text
-from roomkit_sim.sim.report.markdown import codes_markdown, summary_markdown
+from roomkit_sim.sim.report.markdown import codes_markdown, summary_markdown, switches_markdown
 from roomkit_sim.sim.report.rows import rows_of
 from roomkit_sim.sim.report.run_info import run_info
 from roomkit_sim.sim.report.staging import Collected
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.totals import quantile, totals
 
+SWITCHES_PAGE = Path(__file__).parents[3] / "docs" / "misbehaviours.md"
 FINDINGS_PAGE = Path(__file__).parents[3] / "docs" / "findings.md"
 
 
@@ -87,3 +88,9 @@ def test_quantile_is_the_nearest_rank(values: tuple[float, ...], share: float, e
 
 def test_page_of_findings_is_up_to_date() -> None:
     assert FINDINGS_PAGE.read_text() == codes_markdown(), "write docs/findings.md anew: roomkit-sim explain --all"
+
+
+def test_page_of_misbehaviours_is_up_to_date() -> None:
+    assert SWITCHES_PAGE.read_text() == switches_markdown(), (
+        "write docs/misbehaviours.md anew: roomkit-sim explain --switches"
+    )

@@ -84,6 +84,10 @@ def test_two_scenarios_of_one_name_are_refused(written: Callable[[str], Path]) -
         ("text: ", "txt: ", 5, "unknown key 'txt': did you mean 'text'?"),
         ('text: "Advice please."', 'text: " "', 5, "needs 'text' to be spoken or 'file' to be played"),
         ("scenario: reach", "scenario: x\nscenario: reach", 2, "stands here and in line 1"),
+        ("caller:", "switches: [gemini.go_awy]\ncaller:", 3, "did you mean 'gemini.go_away'?"),
+        ("caller:", "service: {connection_ms: 5, go_away_ms: 9}\ncaller:", 3, "'go_away_ms' is longer"),
+        ("route: [", "transcripts: [{caller: aks}]\n  route: [", 20, "no caller says 'aks': did you mean 'ask'?"),
+        ("route: [", "transcripts: [{}]\n  route: [", 20, "one of 'caller' and 'agent'"),
         ("- hang_up", "- hang_up\n    - wait: {for: time}", 8, "the caller has hung up before this step"),
     ],
 )

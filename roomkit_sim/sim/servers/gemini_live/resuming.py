@@ -60,7 +60,8 @@ def _refuse(setup: Setup, kept: Kept, service: Service, now_s: float, goes_wrong
         raise TurnedAway("Session handle has expired", 1008)
     if goes_wrong("gemini.handle_other_model"):
         raise TurnedAway("Invalid session handle: it was issued for another model", 1007)
-    if kept.is_open() and goes_wrong("gemini.old_socket_open"):
+    # In force with every resume: a client that closes first does not meet it, and that is what the switch is for.
+    if goes_wrong("gemini.old_socket_open") and kept.is_open():
         raise TurnedAway("The session is in use by another connection", 1008)
     is_long = len(setup.instructions) >= service.long_instructions
     if is_long and goes_wrong("gemini.resume_rejects_long_instructions"):
