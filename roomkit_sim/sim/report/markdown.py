@@ -36,7 +36,7 @@ them on by name, and the service then behaves so from the beginning:
 switches: [gemini.resume_keeps_voice]
 ```
 
-A switch whose moment never comes makes the call invalid (INVALID009 in [findings.md](findings.md)). `gemini` and
+A switch whose moment never comes makes the call invalid (INVALID010 in [findings.md](findings.md)). `gemini` and
 `openai` are switches of one provider, `any` of every one. *Reported*: an issue thread says so, and it was not
 reproduced. *Seen*: the reaction of the real SDK was observed. *Assumed*: nothing forbids it. The texts of HTTP answers
 and of close frames are ours; the codes are those of the reports. What sets a limit, such as the 58 minutes, stands in

@@ -114,4 +114,4 @@ def test_words_are_told_in_the_order_in_which_they_were_said(
 def test_a_switch_that_never_had_its_moment_is_invalid(good_call: Story) -> None:
     good_call.plan["idle_switches"] = ["gemini.go_away"]
     (finding,) = good_call.findings()
-    assert (finding.code, finding.severity.value) == ("INVALID009", "invalid")
+    assert (finding.code, finding.severity.value) == ("INVALID010", "invalid")

@@ -453,8 +453,8 @@ def test_a_refusal_at_the_handoff_is_tried_again(
 
 def test_a_switch_that_does_nothing_makes_the_call_invalid() -> None:
     run = play("any.parallel_tools")
-    assert codes(run) == ["INVALID009"]
-    assert "the moment of any.parallel_tools never came" in message(run, "INVALID009")
+    assert codes(run) == ["INVALID010"]
+    assert "the moment of any.parallel_tools never came" in message(run, "INVALID010")
     assert run.calls[0].verdict == "invalid"
 
 
