@@ -138,7 +138,7 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
     async def _refuse_call(self, call: BadCall, connection: RealtimeConnection) -> None:
         message = f"the arguments of {call.name!r} are not a JSON object"
         await self._fail("bad_arguments", f"openai: {message}; the model was told")
-        if self._calls.opened(call.call_id, call.name):
+        if self._calls.opened(call.call_id, call.name) == "new":
             self._calls.answered(call.call_id)
             error = json.dumps({"error": f"{message}: call it again with valid arguments"})
             await self._send_result(connection, call.call_id, call.name, error, respond=True)

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 __all__ = ["CallId", "PendingCalls"]
 
 CallId: TypeAlias = str
+Opened: TypeAlias = Literal["new", "again", "conflict"]
 
 
 class PendingCalls:
     """The function calls of the present connection. Ids mean nothing on another one."""
 
     def __init__(self) -> None:
-        self._waiting: dict[CallId, str] = {}
-        self._known: dict[CallId, None] = {}
+        self._waiting: dict[CallId, tuple[str, object]] = {}
         self._cancelled: dict[CallId, None] = {}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def opened(self, call_id: CallId, name: str) -> bool:
-        """The model called ``name``. False if it has used this id before: a call can be answered once only."""
-        if call_id in self._known:
-            return False
-        self._known[call_id] = None
-        self._waiting[call_id] = name
-        return True
+    def opened(self, call_id: CallId, name: str, arguments: object = None) -> Opened:
+        """The model called ``name``.
+
+        Returns:
+            ``new``: it is to be made. An id that was answered may come again, for another call. ``again``: it waits
+            already, the service told of it twice. ``conflict``: another call waits under this id, for which one result
+            can be given.
+        """
+        call = (name, arguments)
+        if call_id in self._waiting:
+            return "again" if self._waiting[call_id] == call else "conflict"
+        self._waiting[call_id] = call
+        self._cancelled.pop(call_id, None)
+        return "new"
 
     def cancelled(self, call_ids: tuple[CallId, ...]) -> None:
         """The model took calls back."""
@@ -40,9 +47,9 @@ class PendingCalls:
 
     def answered(self, call_id: CallId) -> str | None:
         """The name of the function, if the call waited for its result; it does no longer."""
-        return self._waiting.pop(call_id, None)
+        name, _ = self._waiting.pop(call_id, (None, None))
+        return name
 
     def connection_gone(self) -> None:
         """Nobody waits any more: no other connection knows these calls."""
         self._waiting.clear()
-        self._known.clear()

@@ -200,9 +200,11 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
                 await self._go_away(event.time_left_ns, connection)
                 return
             case ToolCalled():
-                if not self._calls.opened(event.call_id, event.name):
+                opened = self._calls.opened(event.call_id, event.name, event.arguments)
+                if opened == "conflict":
                     message = f"{self._name}: the model used the id {event.call_id!r} for a second call ({event.name})"
                     await self._fail("duplicate_call", f"{message}; it is not made: one result can be given")
+                if opened != "new":
                     return
             case ToolsCancelled():
                 self._calls.cancelled(event.call_ids)

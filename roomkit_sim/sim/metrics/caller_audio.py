@@ -120,7 +120,7 @@ def hang_up_ns(record: CallRecord) -> int:
 
 
 def _end_of_service(record: CallRecord) -> int:
-    """Until when audio could arrive: the hang-up, or the start of a switch of sessions that it cut short.
+    """Until when audio could arrive: the hang-up, or the start of a switch of connections that it cut short.
 
     Audio that waits for a session when the caller hangs up has nowhere to go; that is no loss. Nor is what a caller
     says to a person who has taken over.
@@ -130,8 +130,8 @@ def _end_of_service(record: CallRecord) -> int:
     for event in record.events:
         if event.t_ns > end:
             break
-        if event.name == "runtime.reconfigure":
-            begun = event.data.get("step") in ("started", "retry")
+        if event.name in ("runtime.reconfigure", "runtime.connection"):
+            begun = event.data.get("step") in ("started", "retry", "lost", "reconnecting")
             switching = (switching or event.t_ns) if begun else None
         elif event.name == "runtime.handoff_decided" and event.data.get("accepted") and event.data.get("to") == HUMAN:
             return event.t_ns

@@ -34,12 +34,21 @@ def test_what_passes_is_tried_again_beside_the_open_connection() -> None:
     assert step == Dial("h", 0.5, 2)
 
 
-def test_an_id_is_used_for_one_call_until_there_is_another_connection() -> None:
+def test_a_call_that_is_told_of_twice_is_one_until_it_is_answered_or_its_connection_is_gone() -> None:
     calls = PendingCalls()
-    assert calls.opened("c", "look_up")
-    assert not calls.opened("c", "look_up")
+    assert calls.opened("c", "look_up", {}) == "new"
+    assert calls.opened("c", "look_up", {}) == "again"
+    assert calls.answered("c") == "look_up"
+    assert calls.opened("c", "look_up", {}) == "new"
     calls.connection_gone()
-    assert calls.opened("c", "look_up")
+    assert calls.opened("c", "look_up", {}) == "new"
+
+
+def test_another_call_under_the_id_of_one_that_waits_is_told_apart() -> None:
+    calls = PendingCalls()
+    calls.opened("c", "look_up", {"word": "a"})
+    assert calls.opened("c", "look_up", {"word": "b"}) == "conflict"
+    assert calls.opened("c", "write_down", {"word": "a"}) == "conflict"
 
 
 def test_consecutive_utterances_of_one_side_are_one_turn() -> None:

@@ -19,7 +19,8 @@ from roomkit_sim.providers.gemini import live_session
 from roomkit_sim.providers.gemini.live_connection import LiveConnection
 from roomkit_sim.providers.gemini.live_events import LiveNormaliser
 from roomkit_sim.providers.gemini.live_session import LiveSession
-from roomkit_sim.providers.gemini.outgoing import PendingCalls
+from roomkit_sim.providers.realtime import switching
+from roomkit_sim.providers.realtime.pending_calls import PendingCalls
 from roomkit_sim.sim import Run, simulate
 from roomkit_sim.sim.runner import run as runner
 from roomkit_sim.sim.runner.application import Answer
@@ -89,7 +90,7 @@ def does_not_tell_again(monkeypatch: Patch) -> None:
 
 def does_not_reconnect(monkeypatch: Patch) -> None:
     """A lost connection ends the call."""
-    monkeypatch.setattr(live_session, "should_reconnect", lambda *args, **settings: False)
+    monkeypatch.setattr(switching, "should_reconnect", lambda *args, **settings: False)
 
 
 def does_not_heed_go_away(monkeypatch: Patch) -> None:
@@ -127,7 +128,6 @@ def test_the_limit_of_sessions_fails_the_application_and_says_why() -> None:
         ("gemini.resume_cuts_audio", "AUDIO004", "agent-advisor was heard for 5"),
         ("gemini.resume_loses_context", "INV010", "did not know that the caller had said 'ask-advice'"),
         ("gemini.resume_loses_most_context", "INV010", "did not know that the caller had said 'ask-advice'"),
-        ("gemini.first_frame_lost", "APP005", "the first frame of the connection was not setupComplete"),
         ("gemini.unknown_key", "APP005", "the server sent something that the SDK does not understand"),
     ],
 )
@@ -135,6 +135,12 @@ def test_the_call_is_red_and_nothing_else_is_wrong_with_it(switch: str, code: st
     run = play(switch)
     assert codes(run) == [code]
     assert text in message(run, code)
+
+
+def test_a_session_whose_setup_was_never_acknowledged_is_told_of_and_used_all_the_same() -> None:
+    run = play("gemini.first_frame_lost")
+    assert codes(run) == ["APP005", "WIRE011"]
+    assert "the first frame of the connection was not setupComplete" in message(run, "APP005")
 
 
 def test_a_model_that_only_says_that_it_transfers_leaves_the_caller_waiting() -> None:
@@ -272,7 +278,7 @@ def test_an_empty_frame_is_nothing(monkeypatch: Patch) -> None:
         return feed(self, message)
 
     monkeypatch.setattr(LiveNormaliser, "feed", expects_something)
-    assert "APP005" in codes(play("gemini.empty_frame"))
+    assert "CALLER001" in codes(play("gemini.empty_frame"))
 
 
 def test_all_that_one_frame_says_is_heard(monkeypatch: Patch) -> None:
@@ -291,7 +297,7 @@ def test_all_that_one_frame_says_is_heard(monkeypatch: Patch) -> None:
 def test_a_tool_call_that_comes_twice_is_made_once(monkeypatch: Patch) -> None:
     assert codes(play("gemini.duplicate_call_ids")) == []
     opened = PendingCalls.opened
-    monkeypatch.setattr(PendingCalls, "opened", lambda self, *call: opened(self, *call) or True)
+    monkeypatch.setattr(PendingCalls, "opened", lambda self, *call: opened(self, *call) and "new")
     assert "ROUTE004" in codes(play("gemini.duplicate_call_ids"))
 
 
@@ -316,11 +322,11 @@ def test_an_id_that_was_answered_may_come_again(monkeypatch: Patch) -> None:
     assert codes(play("gemini.reused_call_ids", app=note_taking(), mind=mind(triage))) == []
     seen: dict[str, None] = {}
 
-    def ever_seen(self: PendingCalls, call_id: str, name: str) -> bool:
-        self._names[call_id] = name
+    def ever_seen(self: PendingCalls, call_id: str, name: str, arguments: object) -> str:
+        self._waiting[call_id] = (name, arguments)
         is_new = call_id not in seen
         seen[call_id] = None
-        return is_new
+        return "new" if is_new else "again"
 
     monkeypatch.setattr(PendingCalls, "opened", ever_seen)
     run = play("gemini.reused_call_ids", app=note_taking(), mind=mind(triage))
