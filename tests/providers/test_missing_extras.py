@@ -13,6 +13,7 @@ from roomkit_sim.providers.ai.base import AIContext, AIMessage
 from roomkit_sim.providers.gemini.ai import GeminiAIProvider, GeminiConfig
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
 from roomkit_sim.providers.openai.ai import OpenAIAIProvider, OpenAIConfig
+from roomkit_sim.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit_sim.providers.sdk import require_sdk
 from roomkit_sim.voice.base import VoiceSession
 
@@ -25,6 +26,8 @@ def key() -> SecretStr:
 
 REQUESTS: list[tuple[str, str, Callable[[], Awaitable[object]]]] = [
     ("google.genai", "gemini", lambda: GeminiLiveProvider(api_key="k").connect(VoiceSession())),
+    ("openai", "openai", lambda: OpenAIRealtimeProvider(api_key="k").connect(VoiceSession())),
+    ("websockets", "openai", lambda: OpenAIRealtimeProvider(api_key="k").connect(VoiceSession())),
     ("google.genai", "gemini", lambda: GeminiAIProvider(GeminiConfig(api_key=key())).generate(QUESTION)),
     ("openai", "openai", lambda: OpenAIAIProvider(OpenAIConfig(api_key=key())).generate(QUESTION)),
 ]

@@ -18,6 +18,7 @@ from roomkit_sim.providers.realtime.connection import SessionListener
 from roomkit_sim.providers.realtime.provider import LiveProvider
 from roomkit_sim.providers.realtime.settings import LiveSettings
 from roomkit_sim.providers.realtime.timing import LiveTiming
+from roomkit_sim.providers.sdk import require_sdk
 from roomkit_sim.voice.base import VoiceSession
 from roomkit_sim.voice.realtime.provider import RealtimeCapabilities
 
@@ -81,6 +82,8 @@ class OpenAIRealtimeProvider(LiveProvider[RealtimeSession]):
         await self._get(session).send_event(event)
 
     def _check(self, settings: LiveSettings) -> None:
+        require_sdk("openai", "openai", "openai", "OpenAIRealtimeProvider")
+        require_sdk("websockets", "websockets", "openai", "OpenAIRealtimeProvider")
         session_object(settings)
 
     def _make_session(

@@ -82,7 +82,7 @@ def test_call_without_sound_has_a_page_too(failed: Run) -> None:
 def test_lanes_place_things_where_they_happened(failed: Run) -> None:
     record = failed.record
     by_name = {lane.name: lane for lane in lanes(record)}
-    assert list(by_name) == ["caller", "agents", "state", "session", "handoffs"]
+    assert list(by_name) == ["caller", "agents", "state", "session", "session, second", "handoffs"]
     said = next(event for event in record.events if event.name == "caller.speech_start")
     (box,) = by_name["caller"].boxes
     assert box.x == pytest.approx(said.data["start_sample"] / record.rate_hz * PX_PER_S, abs=0.1)
