@@ -7,29 +7,48 @@ from typing import TypeAlias
 
 import numpy as np
 
-from roomkit_sim.sim.audio.endpointing import Endpointer, SpeechEnded, SpeechStarted
-from roomkit_sim.sim.audio.recognition import Recognition, UtteranceRecogniser
+from roomkit_sim.sim.audio.endpointing import Endpointer, SpeechEvent, SpeechStarted
+from roomkit_sim.sim.audio.recognition import Ambiguous, Recognition, UtteranceRecogniser
+from roomkit_sim.sim.audio.recognition import Heard as Recognised
 
-__all__ = ["Ear", "Heard", "SpeechBegan"]
+__all__ = ["Ear", "Heard", "SpeechBegan", "understood"]
 
 RATE_HZ = 16_000
 CONTEXT_SAMPLES = RATE_HZ // 5
 MAX_SEGMENT_SAMPLES = 30 * RATE_HZ
+_LONGEST_PAUSE_MS = 2000
 
 
 @dataclass(frozen=True)
 class SpeechBegan:
-    """The caller began to speak."""
+    """The caller began to speak, ``start_sample`` samples after the start of the connection."""
+
+    start_sample: int
 
 
 @dataclass(frozen=True)
 class Heard:
-    """The caller has spoken; ``recognition`` says what it was."""
+    """The caller has spoken.
+
+    Args:
+        recognition: What it was.
+        start_sample: Where it began.
+        end_sample: Where it was taken to have ended: with the silence that decided it.
+    """
 
     recognition: Recognition
+    start_sample: int
+    end_sample: int
 
 
 HearingEvent: TypeAlias = SpeechBegan | Heard
+
+
+def understood(recognition: Recognition) -> tuple[str | None, str]:
+    """The id of what was understood, if anything was, and ``heard``, ``ambiguous`` or ``unknown``."""
+    if isinstance(recognition, Recognised):
+        return recognition.id, "heard"
+    return None, "ambiguous" if isinstance(recognition, Ambiguous) else "unknown"
 
 
 class Ear:
@@ -37,29 +56,58 @@ class Ear:
 
     Args:
         recogniser: Knows the utterances.
-        hangover_ms: Silence after speech until it has ended.
+        hangover_ms: Silence after speech until it has ended; ``None`` looks for no speech: the client says where it is.
     """
 
-    def __init__(self, recogniser: UtteranceRecogniser, hangover_ms: int) -> None:
+    def __init__(self, recogniser: UtteranceRecogniser, hangover_ms: int | None) -> None:
         self.received = bytearray()
         """All audio of the connection, PCM16 mono at 16 kHz."""
         self._recogniser = recogniser
-        self._endpointer = Endpointer(RATE_HZ, hangover_ms)
+        self._hangover_ms = hangover_ms
+        self.start_afresh()
+
+    @property
+    def position(self) -> int:
+        """Samples received so far."""
+        return len(self.received) // 2
+
+    def listen(self, hangover_ms: int | None) -> None:
+        """Go on with another hangover. Speech that is under way counts from here."""
+        if hangover_ms != self._hangover_ms:
+            self._hangover_ms = hangover_ms
+            self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Forget speech that is under way; what was received stays."""
+        self._since = self.position
+        self._endpointer = None if self._hangover_ms is None else Endpointer(RATE_HZ, self._hangover_ms)
 
     def feed(self, pcm: bytes) -> list[HearingEvent]:
         """Take the next piece of audio, PCM16 mono at 16 kHz."""
         self.received += pcm
-        found: list[HearingEvent] = []
-        for event in self._endpointer.feed(pcm):
-            if isinstance(event, SpeechStarted):
-                found.append(SpeechBegan())
-            else:
-                found.append(Heard(self._recognise(event)))
-        return found
+        return [] if self._endpointer is None else [self._placed(event) for event in self._endpointer.feed(pcm)]
 
-    def _recognise(self, speech: SpeechEnded) -> Recognition:
-        start = max(speech.start_sample - CONTEXT_SAMPLES, speech.end_sample - MAX_SEGMENT_SAMPLES)
-        end = speech.end_sample + CONTEXT_SAMPLES
+    def recognise(self, start_sample: int, end_sample: int) -> Recognition:
+        """What was said between two positions that somebody else chose, with any quiet around it."""
+        finder = Endpointer(RATE_HZ, _LONGEST_PAUSE_MS)
+        quiet = bytes(2 * RATE_HZ * (_LONGEST_PAUSE_MS + 100) // 1000)
+        found = finder.feed(bytes(self.received[2 * start_sample : 2 * end_sample]) + quiet)
+        starts = [event.start_sample for event in found]
+        ends = [event.end_sample for event in found if not isinstance(event, SpeechStarted)]
+        if not ends:
+            return self._recognise(end_sample, end_sample)
+        return self._recognise(start_sample + starts[0], start_sample + ends[-1])
+
+    def _recognise(self, start_sample: int, end_sample: int) -> Recognition:
+        start = max(start_sample - CONTEXT_SAMPLES, end_sample - MAX_SEGMENT_SAMPLES)
+        end = end_sample + CONTEXT_SAMPLES
         segment = np.frombuffer(bytes(self.received[2 * max(0, start) : 2 * end]), dtype="<i2")
         # Speech at the very start of a connection has no quiet before it, which recognition needs.
         return self._recogniser.recognise(np.pad(segment, (max(0, -start), 0)), RATE_HZ)
+
+    def _placed(self, event: SpeechEvent) -> HearingEvent:
+        start = self._since + event.start_sample
+        if isinstance(event, SpeechStarted):
+            return SpeechBegan(start)
+        recognition = self._recognise(start, self._since + event.end_sample)
+        return Heard(recognition, start, self._since + event.decided_sample)

@@ -7,10 +7,9 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from roomkit_sim.sim.audio.recognition import Ambiguous
-from roomkit_sim.sim.audio.recognition import Heard as Recognised
 from roomkit_sim.sim.scenario.mind import Latency, Rule
 from roomkit_sim.sim.servers.background import Background
+from roomkit_sim.sim.servers.closing import INTERNAL_ERROR, as_close_reason
 from roomkit_sim.sim.servers.framing import send_frame
 from roomkit_sim.sim.servers.gemini_live import server_frames as frames
 from roomkit_sim.sim.servers.gemini_live.client_frames import (
@@ -29,8 +28,9 @@ from roomkit_sim.sim.servers.gemini_live.lifetime import Lifetime
 from roomkit_sim.sim.servers.gemini_live.misbehaviour import Outgoing
 from roomkit_sim.sim.servers.gemini_live.resuming import TurnedAway, resumed
 from roomkit_sim.sim.servers.gemini_live.turn import Turn
-from roomkit_sim.sim.servers.hearing import RATE_HZ, Ear, Heard, SpeechBegan
+from roomkit_sim.sim.servers.hearing import RATE_HZ, Ear, Heard, SpeechBegan, understood
 from roomkit_sim.sim.servers.mind import Character, Stimulus
+from roomkit_sim.sim.servers.words import words_of
 from roomkit_sim.sim.servers.wrongs import Wrongs
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.recorder import TraceSink
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
     from roomkit_sim.sim.servers.gemini_live.server import GeminiLiveServer
 
 __all__ = ["Session", "Socket"]
-
-INTERNAL_ERROR = 1011
-LONGEST_REASON = 123
-"""Bytes of a close frame's reason (RFC 6455, 5.5)."""
 
 
 class Socket(Protocol):
@@ -227,13 +223,12 @@ class Session:
     async def _on_utterance(self, heard: Heard) -> None:
         self.emit("turn_committed")
         recognition = heard.recognition
-        utterance = recognition.id if isinstance(recognition, Recognised) else None
-        outcome = "heard" if utterance else "ambiguous" if isinstance(recognition, Ambiguous) else "unknown"
+        utterance, outcome = understood(recognition)
         words = self.server.transcripts.get(utterance, "") if utterance else ""
         self.emit("heard", utterance=utterance, score=round(recognition.score, 3), outcome=outcome, words=words)
         self.conversation.turns.append(("user", words or "(not understood)"))
         if self.setup.transcribe_input:
-            for piece in pieces(words):
+            for piece in words_of(words):
                 await self.send(frames.input_transcription(piece))
         if self.lifetime.drops_now():
             self.drop()
@@ -345,13 +340,3 @@ class Session:
     def prompt_tokens(self) -> int:
         """About what the conversation costs as a prompt."""
         return 20 + sum(len(words) // 4 for _, words in self.conversation.turns)
-
-
-def as_close_reason(text: str) -> str:
-    """A text cut to what a close frame can carry."""
-    return text.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
-
-
-def pieces(text: str) -> list[str]:
-    """A transcript in the pieces in which the service sends it: words, all but the first with a leading blank."""
-    return [word if index == 0 else f" {word}" for index, word in enumerate(text.split())]

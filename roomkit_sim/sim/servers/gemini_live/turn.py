@@ -11,6 +11,8 @@ from roomkit_sim.sim.scenario.mind import Rule
 from roomkit_sim.sim.servers.gemini_live import server_frames as frames
 from roomkit_sim.sim.servers.mind import Stimulus, why_not_callable
 from roomkit_sim.sim.servers.model_wrongs import as_acted_on, as_called
+from roomkit_sim.sim.servers.tool_results import unwrapped
+from roomkit_sim.sim.servers.words import timed, words_of
 
 if TYPE_CHECKING:
     from roomkit_sim.sim.servers.gemini_live.session import Session
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Turn"]
 
 RATE_HZ = 24_000
-TRANSCRIPT_AHEAD_MS = 200
 MAX_ROUNDS = 8
 
 
@@ -104,7 +105,7 @@ class Turn:
         for call_id, name, _ in calls:
             result = await self._results[call_id]
             session.emit("tool_result", id=call_id, name=name, result=result)
-            texts.append(json.dumps(_unwrapped(result)))
+            texts.append(json.dumps(unwrapped(result)))
             session.conversation.turns.append(("tool", texts[-1]))
         return "\n".join(texts)
 
@@ -116,7 +117,7 @@ class Turn:
         voice = session.setup.voice
         pcm = speak(text, voice, RATE_HZ).tobytes()
         chunk = 2 * RATE_HZ * latency.chunk_ms // 1000
-        words = _timed_words(text, len(pcm) / 2 / RATE_HZ * 1000)
+        words = timed(words_of(text), len(pcm) / 2 / RATE_HZ * 1000)
         session.emit("said", text=text, voice=voice, ms=len(pcm) * 500 // RATE_HZ)
         started = max(loop.time(), self._spoken_until)
         for index, at in enumerate(range(0, len(pcm), chunk)):
@@ -135,24 +136,3 @@ class Turn:
         delay = when - asyncio.get_running_loop().time()
         if delay > 0:
             await asyncio.sleep(delay)
-
-
-def _unwrapped(result: Any) -> Any:
-    """The SDK wraps a result that is no object: ``{"output": ...}`` or ``{"result": ...}``."""
-    if isinstance(result, dict) and len(result) == 1:
-        ((key, value),) = result.items()
-        if key in ("output", "result"):
-            try:
-                return json.loads(value) if isinstance(value, str) else value
-            except ValueError:
-                return value
-    return result
-
-
-def _timed_words(text: str, length_ms: float) -> list[tuple[float, str]]:
-    """The words of a text with the times at which they are sent, all but the first with a leading blank."""
-    words = text.split()
-    step = length_ms / max(1, len(words))
-    return [
-        (index * step - TRANSCRIPT_AHEAD_MS, word if index == 0 else f" {word}") for index, word in enumerate(words)
-    ]
