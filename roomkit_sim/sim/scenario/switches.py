@@ -170,7 +170,57 @@ _GEMINI = (
     Switch("gemini.transcripts_missing", "no words at all, although they were asked for", "assumed"),
 )
 
-SWITCHES: Mapping[str, Switch] = _switches(*_ANY, *_GEMINI)
+_OPENAI = (
+    Switch(
+        "openai.cannot_update_voice",
+        "once there is audio of the model, an update that names a voice is refused, also the voice in use (another one "
+        "is refused in any case)",
+        "SDK docstring for another voice; for the same one assumed, after "
+        "[openai-agents-python #1661](https://github.com/openai/openai-agents-python/issues/1661)",
+    ),
+    Switch(
+        "openai.voice_ignored",
+        "a voice is accepted and echoed, and the session speaks with the default one",
+        "assumed, after what is reported of Gemini",
+    ),
+    Switch(
+        "openai.format_reset",
+        "an update that does not repeat the audio formats sets them back from G.711 to PCM16",
+        "reported, [openai-agents-js #122](https://github.com/openai/openai-agents-js/issues/122), "
+        "[#168](https://github.com/openai/openai-agents-js/issues/168), "
+        "[openai-agents-python #1632](https://github.com/openai/openai-agents-python/issues/1632)",
+    ),
+    Switch(
+        "openai.silent_close",
+        "the first connection on which a response is done is closed with 1001, without an event: the SDK's iteration "
+        "just ends",
+        "seen",
+    ),
+    Switch(
+        "openai.session_expires",
+        "a session expires ten seconds after its beginning: error `session_expired`, then close",
+        "documented for 60 minutes",
+    ),
+    Switch(
+        "openai.unknown_event",
+        "an event of a new type follows each response.created: the SDK gives it an arbitrary class",
+        "seen",
+    ),
+    Switch("openai.duplicate_call_ids", "all function calls of a connection have the id of the first", "assumed"),
+    Switch(
+        "openai.transcripts_late",
+        "the caller's words come three seconds later than they would",
+        "SDK docstring: transcription runs beside the responses, and may come before or after their events",
+    ),
+    Switch(
+        "openai.transcripts_out_of_order",
+        "the words of one turn of the caller come after those of the next",
+        "SDK docstring: transcription runs beside the responses",
+    ),
+    Switch("openai.transcripts_missing", "the caller's words never come, although they were asked for", "assumed"),
+)
+
+SWITCHES: Mapping[str, Switch] = _switches(*_ANY, *_GEMINI, *_OPENAI)
 
 
 def switches_of(provider: str) -> tuple[Switch, ...]:
