@@ -102,8 +102,8 @@ class Ear:
         start = max(start_sample - CONTEXT_SAMPLES, end_sample - MAX_SEGMENT_SAMPLES)
         end = end_sample + CONTEXT_SAMPLES
         segment = np.frombuffer(bytes(self.received[2 * max(0, start) : 2 * end]), dtype="<i2")
-        # Speech at the very start of a connection has no quiet before it, which recognition needs.
-        return self._recogniser.recognise(np.pad(segment, (max(0, -start), 0)), RATE_HZ)
+        # Speech at the very start or end of what was received lacks the quiet around it, which recognition needs.
+        return self._recogniser.recognise(np.pad(segment, (max(0, -start), max(0, end - self.position))), RATE_HZ)
 
     def _placed(self, event: SpeechEvent) -> HearingEvent:
         start = self._since + event.start_sample

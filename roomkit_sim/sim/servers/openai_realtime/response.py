@@ -42,6 +42,7 @@ class Response:
         self.audio_tokens = 0
         self.task: asyncio.Task[None] | None = None
         self._rule = rule
+        self._prompt_tokens = session.conversation.prompt_tokens()
         self._open: OutputItem | None = None
         self._is_done = False
 
@@ -120,7 +121,6 @@ class Response:
 
     def _body(self, status: str, details: dict[str, str] | None = None) -> dict[str, object]:
         is_over = status != "in_progress"
-        text_in, audio_in = self.session.conversation.prompt_tokens()
         text_out = sum(len(output.item.words) // 4 + 2 for output in self.output)
         return response_body(
             self.id,
@@ -129,5 +129,5 @@ class Response:
             conversation_id=self.session.conversation_id if self.config.in_conversation else None,
             details=details,
             output=[output.item.body for output in self.output] if is_over else (),
-            usage=usage(text_in, audio_in, text_out, self.audio_tokens) if is_over else None,
+            usage=usage(*self._prompt_tokens, text_out, self.audio_tokens) if is_over else None,
         )
