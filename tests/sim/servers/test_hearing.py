@@ -121,6 +121,12 @@ def test_an_ear_without_a_hangover_looks_for_no_speech_and_recognises_what_it_is
     assert heard.id == "ask"
 
 
+def test_what_ends_with_its_last_word_is_recognised() -> None:
+    ear = Ear(UtteranceRecogniser({"ask": Clip(SPOKEN["ask"], RATE_HZ, ())}), None)
+    listen(ear, SPOKEN["ask"])
+    assert isinstance(ear.recognise(0, ear.position), Recognised)
+
+
 def test_in_silence_an_ear_recognises_nothing() -> None:
     ear = Ear(UtteranceRecogniser({"ask": Clip(SPOKEN["ask"], RATE_HZ, ())}), None)
     listen(ear, quiet(1000))

@@ -189,7 +189,7 @@ def test_a_short_silence_cuts_a_sentence_in_two_as_with_the_service(make_stage: 
         words = speak(WORDS, "the caller", 24_000)
         half = len(words) // 2
         await client.play(words[:half])
-        await client.quiet(300)
+        await client.quiet(400)
         await client.play(words[half:])
         await client.quiet(700)
 
