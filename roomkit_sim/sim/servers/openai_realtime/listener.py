@@ -100,6 +100,8 @@ class Listener:
         session.send("input_audio_buffer.speech_started", audio_start_ms=start_ms, item_id=self._speaking)
         if detection.get("interrupt_response"):
             session.responses.interrupt()
+            # Also what was sent, and whose response is done, is not played any further.
+            session.silence()
 
     def _ended(self, event: Heard) -> None:
         session, detection = self._session, self._session.config.turn_detection or {}

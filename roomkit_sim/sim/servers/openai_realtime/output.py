@@ -168,7 +168,7 @@ class Writing(OutputItem):
 
 
 class FunctionCall(OutputItem):
-    """A call of one of the session's functions.
+    """A call of one of the session's functions. It is written at once, so it is never cut.
 
     Args:
         response: The response.
@@ -195,11 +195,7 @@ class FunctionCall(OutputItem):
         body, place = self.item.body, {**self.place, "call_id": self.call_id}
         body["arguments"] = self._written
         self.session.send("response.function_call_arguments.done", **place, name=body["name"], arguments=self._written)
-        if status == "completed":
-            self.session.emit("tool_call", id=self.call_id, name=body["name"], args=dict(self._arguments))
-        else:
-            # Nobody can answer a call of which only a part has come.
-            self.session.conversation.calls.pop(self.call_id, None)
+        self.session.emit("tool_call", id=self.call_id, name=body["name"], args=dict(self._arguments))
         super().close(status)
 
 

@@ -76,8 +76,8 @@ class Response:
         self.task.cancel()
         self.session.silence()
         cut, self._open = self._open, None
-        calls = [cut.call_id] if isinstance(cut, FunctionCall) else []
-        self.session.emit("interrupted", calls=[*calls])
+        # Calls that were made stay open: the service has no way to take one back.
+        self.session.emit("interrupted", calls=[])
         if cut is not None:
             cut.close("incomplete")
         self._end("cancelled", reason)

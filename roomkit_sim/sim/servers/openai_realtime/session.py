@@ -196,6 +196,7 @@ class Session:
                 self.responses.cancel(id)
             case events.ItemTruncate(id, content_index, audio_end_ms):
                 self.conversation.truncate(id, content_index, audio_end_ms)
+                self.silence()
                 self.emit("truncated", item=id, audio_end_ms=audio_end_ms)
                 place = {"item_id": id, "content_index": content_index, "audio_end_ms": audio_end_ms}
                 self.send("conversation.item.truncated", **place)

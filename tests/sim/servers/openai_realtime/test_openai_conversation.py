@@ -133,6 +133,21 @@ def test_an_item_is_shown_and_taken_out(make_stage: MakeStage) -> None:
     assert client.words() == "How can I help you?", "what was taken out is not answered"
 
 
+def test_an_item_is_shown_as_the_service_keeps_it(make_stage: MakeStage) -> None:
+    stage = make_stage()
+
+    async def main() -> Client:
+        client = await stage.open()
+        item = {"object": "realtime.item", "status": "in_progress", **message("Hello.", id="mine")}
+        await client.send("conversation.item.create", item=item)
+        await client.until("conversation.item.done")
+        return client
+
+    shown = stage.run(main).of("conversation.item.added")[0]["item"]
+    assert shown == {"id": "mine", "status": "completed", **message("Hello.")}
+    assert list(shown) == ["id", "type", "status", "role", "content"]
+
+
 def test_a_call_that_was_taken_out_cannot_be_answered(make_stage: MakeStage) -> None:
     stage = make_stage()
 

@@ -632,6 +632,35 @@ def test_a_response_asked_for_while_the_caller_speaks_gives_way_to_what_was_said
     assert client.of("error") == []
 
 
+@pytest.mark.parametrize("by", ["response.cancel", "conversation.item.truncate", "speech"])
+def test_what_is_cut_off_is_not_waited_for(make_stage: MakeStage, by: str) -> None:
+    stage = make_stage(LONG_ANSWER, {"hears": "ask", "says": LONG}, latency=Latency(lead_ms=2000))
+
+    async def main() -> float:
+        client = await stage.open()
+        await client.ask()
+        if by == "response.cancel":
+            await client.until("response.output_audio.delta", 100)
+            await client.send(by)
+            await client.done()
+        else:
+            await client.done()
+        if by == "speech":
+            await client.say("ask")
+            heard = client.at("input_audio_buffer.committed")[0]
+        else:
+            item = client.of("response.output_item.done")[0]["item"]["id"]
+            if by == "conversation.item.truncate":
+                await client.send(by, item_id=item, content_index=0, audio_end_ms=100)
+            heard = stage.now_ms
+            await client.ask()
+        await client.done(2)
+        return client.at("response.done")[1] - heard
+
+    length_ms = len(speak(LONG, "alloy", 24_000)) / 24
+    assert stage.run(main) == pytest.approx(length_ms + 400 - 2000, abs=25)
+
+
 def test_usage_counts_what_was_heard_and_said(make_stage: MakeStage) -> None:
     stage = make_stage({"hears": "ask", "says": LONG})
 

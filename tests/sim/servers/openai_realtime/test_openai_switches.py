@@ -267,6 +267,8 @@ def test_words_come_out_of_order(make_stage: MakeStage) -> None:
     stage = make_stage(HEARS, switches=["openai.transcripts_out_of_order"])
     client = stage.run(lambda: heard_twice(stage))
     assert completed(client) == ["Thank you, goodbye.", "I would like some advice about my savings."]
+    first, second = client.at(f"{TRANSCRIPT}.completed")
+    assert second - first < 500, "the one follows the other"
     items = [event["item_id"] for event in client.of("input_audio_buffer.committed")]
     assert [event["item_id"] for event in client.of(f"{TRANSCRIPT}.completed")] == items[::-1]
 
