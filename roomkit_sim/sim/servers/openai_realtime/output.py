@@ -98,7 +98,7 @@ class Speech(OutputItem):
         audio = config.format.encode(speak(self._text, voice, config.format.rate_hz).tobytes())
         length_s = len(audio) / config.format.bytes_per_second
         words = timed(tokens_of(" ".join(self._text.split())), length_s * 1000, TRANSCRIPT_AHEAD_MS)
-        session.emit("said", text=self._text, voice=voice)
+        session.emit("said", text=self._text, voice=voice, ms=int(length_s * 1000))
         started = session.reserve_speech(length_s)
         pieces = paced(
             audio,
@@ -152,7 +152,7 @@ class Writing(OutputItem):
 
     async def produce(self) -> None:
         """Write."""
-        self.session.emit("said", text=self._text, voice="")
+        self.session.emit("said", text=self._text, voice="", ms=0)
         self.session.send("response.content_part.added", **self._place, part={"type": "text", "text": ""})
         for token in tokens_of(self._text):
             self._written += token

@@ -48,7 +48,13 @@ def test_a_response_is_spoken_in_the_voice_of_the_session(make_stage: MakeStage)
     client = stage.run(main)
     assert client.words() == "Hello, this is triage."
     assert client.sound() == speak("Hello, this is triage.", "cedar", 24_000).tobytes()
-    assert stage.traced("said")[0].data == {"conn": 1, "text": "Hello, this is triage.", "voice": "cedar"}
+    said_ms = len(client.sound()) // 48
+    assert stage.traced("said")[0].data == {
+        "conn": 1,
+        "text": "Hello, this is triage.",
+        "voice": "cedar",
+        "ms": said_ms,
+    }
     assert stage.traced("audio_started")[0].data == {"conn": 1, "voice": "cedar"}
 
 
