@@ -157,5 +157,7 @@ def _model_of(request: Request | None) -> str:
 def _refused(socket: ServerConnection, status: http.HTTPStatus, message: str, code: str | None) -> Response:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     response = socket.respond(status, json.dumps({"error": error}) + "\n")
+    # Setting a header adds to those of its name.
+    del response.headers["Content-Type"]
     response.headers["Content-Type"] = "application/json"
     return response

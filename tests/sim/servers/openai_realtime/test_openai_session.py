@@ -41,6 +41,7 @@ def test_a_handshake_needs_path_key_and_model(
     async def main() -> tuple[int, Any]:
         with pytest.raises(InvalidStatus) as caught:
             await stage.dial(path, headers)
+        assert caught.value.response.headers.get_all("Content-Type") == ["application/json"]
         return caught.value.response.status_code, json.loads(caught.value.response.body or b"{}")
 
     refused, body = stage.run(main)
