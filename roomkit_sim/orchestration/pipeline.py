@@ -236,7 +236,7 @@ def _wire_realtime(kit: RoomKit, voice: RealtimeVoiceChannel, handler: HandoffHa
         async def complete() -> None:
             await handler.complete(prepared)
 
-        return DeferredToolResult(result=prepared.result.model_dump(), then=complete)
+        return DeferredToolResult(prepared.result.model_dump(), complete, silent=prepared.result.accepted)
 
     voice.tool_handler = handle_tool
     voice.handoff_handler = handler

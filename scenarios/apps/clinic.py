@@ -4,7 +4,9 @@ from typing import Any
 
 from roomkit_sim import Agent, ConversationPipeline, PipelineStage, RealtimeVoiceChannel, RoomKit
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
+from roomkit_sim.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit_sim.sim import Call, PhoneLine
+from roomkit_sim.voice.realtime.provider import RealtimeVoiceProvider
 
 SET_LANGUAGE = {
     "name": "set_language",
@@ -18,6 +20,16 @@ SET_LANGUAGE = {
 
 
 async def answer(line: PhoneLine) -> Call:
+    provider = GeminiLiveProvider(api_key=line.secret("GEMINI_API_KEY"))
+    return await _answer(line, provider, desk="Leda", nurse="Orus")
+
+
+async def answer_with_openai(line: PhoneLine) -> Call:
+    provider = OpenAIRealtimeProvider(api_key=line.secret("OPENAI_API_KEY"))
+    return await _answer(line, provider, desk="marin", nurse="cedar")
+
+
+async def _answer(line: PhoneLine, provider: RealtimeVoiceProvider, *, desk: str, nurse: str) -> Call:
     kit = RoomKit()
 
     async def run_tool(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +40,7 @@ async def answer(line: PhoneLine) -> Call:
 
     voice = RealtimeVoiceChannel(
         "voice",
-        provider=GeminiLiveProvider(api_key=line.secret("GEMINI_API_KEY")),
+        provider=provider,
         transport=line.transport,
         tools=[SET_LANGUAGE],
         tool_handler=run_tool,
@@ -41,8 +53,8 @@ async def answer(line: PhoneLine) -> Call:
         ],
     )
     agents = [
-        Agent("agent-desk", role="Front desk", system_prompt="Ask for the concern.", voice="Leda"),
-        Agent("agent-nurse", role="Nurse", system_prompt="Listen and advise.", voice="Orus"),
+        Agent("agent-desk", role="Front desk", system_prompt="Ask for the concern.", voice=desk),
+        Agent("agent-nurse", role="Nurse", system_prompt="Listen and advise.", voice=nurse),
     ]
     _, handler = pipeline.install(kit, agents, voice_channel_id="voice", greet_on_handoff=True)
     await kit.create_room(room_id=line.call_id)

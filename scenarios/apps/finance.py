@@ -5,17 +5,19 @@ This is production code: nothing in it knows that it may run in a simulation.
 
 from roomkit_sim import Agent, ConversationPipeline, PipelineStage, RealtimeVoiceChannel, RoomKit
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
+from roomkit_sim.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit_sim.sim import Call, PhoneLine
+from roomkit_sim.voice.realtime.provider import RealtimeVoiceProvider
 
 
-def agents() -> list[Agent]:
+def agents(receptionist: str = "Aoede", advisor: str = "Charon") -> list[Agent]:
     return [
         Agent(
             "agent-triage",
             role="Triage receptionist",
             description="Routes callers to the right specialist",
             system_prompt="Greet callers. Ask what they need. Under 30 words.",
-            voice="Aoede",
+            voice=receptionist,
             greeting="Greet the caller and ask how you can help.",
         ),
         Agent(
@@ -23,7 +25,7 @@ def agents() -> list[Agent]:
             role="Portfolio advisor",
             description="Provides financial and investment advice",
             system_prompt="Give concise financial advice. Under 50 words.",
-            voice="Charon",
+            voice=advisor,
         ),
     ]
 
@@ -38,14 +40,19 @@ def pipeline() -> ConversationPipeline:
 
 
 async def answer(line: PhoneLine) -> Call:
+    return await _answer(line, GeminiLiveProvider(api_key=line.secret("GEMINI_API_KEY")), agents())
+
+
+async def answer_with_openai(line: PhoneLine) -> Call:
+    provider = OpenAIRealtimeProvider(api_key=line.secret("OPENAI_API_KEY"))
+    return await _answer(line, provider, agents(receptionist="marin", advisor="cedar"))
+
+
+async def _answer(line: PhoneLine, provider: RealtimeVoiceProvider, staff: list[Agent]) -> Call:
     kit = RoomKit()
-    voice = RealtimeVoiceChannel(
-        "voice",
-        provider=GeminiLiveProvider(api_key=line.secret("GEMINI_API_KEY")),
-        transport=line.transport,
-    )
+    voice = RealtimeVoiceChannel("voice", provider=provider, transport=line.transport)
     kit.register_channel(voice)
-    _, handler = pipeline().install(kit, agents(), voice_channel_id="voice", greet_on_handoff=True, human_handoff=True)
+    _, handler = pipeline().install(kit, staff, voice_channel_id="voice", greet_on_handoff=True, human_handoff=True)
     await kit.create_room(room_id=line.call_id)
     await kit.attach_channel(line.call_id, "voice")
     session = await voice.start_session(line.call_id, "caller", connection=line.connection)

@@ -41,6 +41,9 @@ class AfterResult:
             self.is_running = False
             _running.reset(token)
 
+    def __bool__(self) -> bool:
+        return bool(self._follow_ups)
+
     def add(self, follow_up: FollowUp) -> None:
         """Do this after the result is sent."""
         self._follow_ups.append(follow_up)

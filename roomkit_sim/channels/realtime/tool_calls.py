@@ -82,10 +82,17 @@ class ToolCalls:
                 outcome = await self._outcome(live, call_id, name, arguments)
             deferred = outcome if isinstance(outcome, DeferredToolResult) else None
             text = as_result_text(outcome.result if isinstance(outcome, DeferredToolResult) else outcome)
-            await self._submit(live, call_id, name, text, deferred=deferred is not None)
+            can_be_silent = self._provider.capabilities.silent_results
+            is_last_word = deferred is not None and deferred.silent
+            # What the tool changes of its session must be in force before the model goes on.
+            waits = bool(after) and not is_last_word and can_be_silent
+            respond = not (waits or (is_last_word and can_be_silent))
+            await self._submit(live, call_id, name, text, respond=respond, is_last_word=is_last_word)
             if deferred is not None:
                 await deferred.then()
             await after.run()
+            if waits and not _over(live):
+                await self._provider.respond(live.session)
         finally:
             self._mute_caller(live, -1)
 
@@ -113,7 +120,9 @@ class ToolCalls:
         await self._room.report(live.session, f"tool {name}", error)
         return {"error": f"there is no tool {name!r}"}
 
-    async def _submit(self, live: LiveVoiceSession, call_id: str, name: str, text: str, *, deferred: bool) -> None:
+    async def _submit(
+        self, live: LiveVoiceSession, call_id: str, name: str, text: str, *, respond: bool, is_last_word: bool
+    ) -> None:
         if _over(live) or call_id in live.cancelled_calls:
             return
         sent = shortened(text, self._max_length)
@@ -121,23 +130,22 @@ class ToolCalls:
             message = {"type": "tool_result", "call_id": call_id, "name": name, "result": text}
             await self._transport.send_message(live.session, message)
         if call_id.startswith(_SPOKEN):
-            await self._tell_result(live, name, sent, deferred=deferred)
+            await self._tell_result(live, name, sent, is_last_word=is_last_word)
             return
         try:
-            if deferred and self._provider.capabilities.silent_results:
-                # Somebody else is about to take over: the one who called has nothing more to say.
-                await self._provider.submit_tool_result(live.session, call_id, sent, respond=False)
-            else:
+            if respond:
                 await self._provider.submit_tool_result(live.session, call_id, sent)
+            else:
+                await self._provider.submit_tool_result(live.session, call_id, sent, respond=False)
         except Exception as error:
             if _over(live):
                 return
             await self._room.report(live.session, f"result of tool {name}", error)
-            await self._tell_result(live, name, sent, deferred=deferred)
+            await self._tell_result(live, name, sent, is_last_word=is_last_word)
 
-    async def _tell_result(self, live: LiveVoiceSession, name: str, sent: str, *, deferred: bool) -> None:
+    async def _tell_result(self, live: LiveVoiceSession, name: str, sent: str, *, is_last_word: bool) -> None:
         """Tell the result to a connection that does not know the call: it never asked, or its predecessor did."""
-        if not deferred:
+        if not is_last_word:
             await self._provider.inject_text(live.session, f"[Result of {name}: {sent}]", role="user")
 
     def _mute_caller(self, live: LiveVoiceSession, change: int) -> None:

@@ -72,6 +72,12 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         if connection is not None and connection.normaliser.is_answering:
             await connection.send({"type": "response.cancel"})
 
+    async def respond(self) -> None:
+        """Ask for an answer as soon as one may be asked for."""
+        if not self._ended:
+            self._answer_wanted = True
+            await self._send_requests()
+
     async def truncate(self, unplayed_ms: float) -> None:
         """Take what the caller did not hear out of the conversation."""
         connection = self._connection

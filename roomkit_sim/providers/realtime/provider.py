@@ -109,6 +109,12 @@ class LiveProvider(RealtimeVoiceProvider, Generic[S]):
         """Stop the model's answer, where the service does not do so by itself."""
         await self._get(session).interrupt()
 
+    async def respond(self, session: VoiceSession) -> None:
+        """Let the model go on after results that were given silently."""
+        live = self._live.get(session.id)
+        if live is not None:
+            await live.respond()
+
     async def truncate(self, session: VoiceSession, unplayed_ms: float) -> None:
         """The caller did not hear the last ``unplayed_ms`` of what the model has said."""
         live = self._live.get(session.id)

@@ -151,6 +151,9 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
     async def interrupt(self) -> None:
         """Stop the model's answer, where the service does not do so by itself."""
 
+    async def respond(self) -> None:
+        """Let the model go on after silent results, where the service does not do so by itself."""
+
     async def truncate(self, unplayed_ms: float) -> None:
         """The caller did not hear the last ``unplayed_ms`` of what the model has said."""
 

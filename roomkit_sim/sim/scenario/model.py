@@ -17,7 +17,7 @@ from roomkit_sim.sim.scenario.strict import Strict
 __all__ = ["Call", "Fault", "LinkSpec", "NetworkSpec", "Provider", "Scenario"]
 
 
-Provider = Literal["gemini-live"]
+Provider = Literal["gemini-live", "openai-realtime"]
 """A wire that is simulated."""
 
 

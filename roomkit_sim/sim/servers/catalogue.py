@@ -12,11 +12,12 @@ from roomkit_sim.sim.servers.contract import MakeServer
 
 __all__ = ["KEYS", "load_sdk", "server_class"]
 
-KEYS: Mapping[Provider, str] = {"gemini-live": "GEMINI_API_KEY"}
+KEYS: Mapping[Provider, str] = {"gemini-live": "GEMINI_API_KEY", "openai-realtime": "OPENAI_API_KEY"}
 """The environment variable with the key for the service itself."""
 
 _SDKS: Mapping[Provider, tuple[str, ...]] = {
     "gemini-live": ("google.genai", "google.genai.live", "websockets.asyncio.client"),
+    "openai-realtime": ("openai", "openai.resources.realtime.realtime", "websockets.asyncio.client"),
 }
 
 
@@ -27,6 +28,10 @@ def server_class(provider: Provider) -> MakeServer:
             from roomkit_sim.sim.servers.gemini_live.server import GeminiLiveServer
 
             return GeminiLiveServer
+        case "openai-realtime":
+            from roomkit_sim.sim.servers.openai_realtime.server import OpenAIRealtimeServer
+
+            return OpenAIRealtimeServer
         case _:
             assert_never(provider)
 

@@ -117,6 +117,10 @@ class MockRealtimeProvider(RealtimeVoiceProvider):
         self._record("submit_tool_result", session=session, call_id=call_id, result=result, respond=respond)
         self.tool_results.append((session.id, call_id, result))
 
+    async def respond(self, session: VoiceSession) -> None:
+        """Record it."""
+        self._record("respond", session=session)
+
     async def interrupt(self, session: VoiceSession) -> None:
         """Record the interruption."""
         self._record("interrupt", session=session)

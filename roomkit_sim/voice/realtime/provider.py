@@ -146,7 +146,8 @@ class RealtimeVoiceProvider(ABC):
             call_id: The call, by the id that ``on_tool_call`` gave.
             result: The result.
             respond: Whether the model is to go on speaking. Callers pass ``False`` only to providers with the
-                capability ``silent_results``: where another agent is about to take over.
+                capability ``silent_results``: where another agent is about to take over, or where the session is
+                configured anew first and :meth:`respond` follows.
 
         Raises:
             ProviderError: The connection that asked is gone: the model of the present one does not know the call.
@@ -155,6 +156,13 @@ class RealtimeVoiceProvider(ABC):
     @abstractmethod
     async def interrupt(self, session: VoiceSession) -> None:
         """Stop the model's answer, where the provider does not do so by itself."""
+
+    async def respond(self, session: VoiceSession) -> None:
+        """Let the model go on after results that were given silently.
+
+        Only for providers with the capability ``silent_results``; others go on by themselves.
+        """
+        return None
 
     async def truncate(self, session: VoiceSession, unplayed_ms: float) -> None:
         """Tell the model how much of what it said the caller did not hear, after an interruption.

@@ -24,7 +24,9 @@ class DeferredToolResult:
         result: The tool's result: a JSON string, or a dictionary that is sent as JSON.
         then: What to do after the result has been submitted. Runs also if it could not be, since whatever led to the
             result has been done already.
+        silent: The model has nothing to say to the result: somebody else speaks next.
     """
 
     result: str | dict[str, Any]
     then: Callable[[], Awaitable[None]]
+    silent: bool = False
