@@ -130,8 +130,9 @@ def _end_of_service(record: CallRecord) -> int:
     for event in record.events:
         if event.t_ns > end:
             break
-        if event.name in ("runtime.reconfigure", "runtime.connection"):
-            begun = event.data.get("step") in ("started", "retry", "lost", "reconnecting")
+        step = event.data.get("step")
+        if event.name in ("runtime.reconfigure", "runtime.connection") and step != "go_away":
+            begun = step in ("started", "retry", "lost", "reconnecting")
             switching = (switching or event.t_ns) if begun else None
         elif event.name == "runtime.handoff_decided" and event.data.get("accepted") and event.data.get("to") == HUMAN:
             return event.t_ns

@@ -119,6 +119,22 @@ def test_audio_that_waited_for_a_new_session_when_the_caller_hung_up_is_no_loss(
     assert accounted(call([(0, 8000)], switch)).lost == ()
 
 
+@pytest.mark.parametrize(
+    ("then", "lost"),
+    [
+        ([], []),
+        ([(4500, "runtime.connection", {"step": "go_away"})], []),
+        ([(4500, "runtime.connection", {"step": "resumed"})], [(4000, 5000)]),
+    ],
+)
+def test_audio_that_waited_for_a_connection_when_the_caller_hung_up_is_no_loss(
+    call: Made, then: list[Any], lost: list[Any]
+) -> None:
+    replacing = (4000, "runtime.connection", {"step": "reconnecting"})
+    audio = accounted(call([(0, 4000)], [replacing, *then, (5000 + TAIL_MS, "caller.hang_up", {})]))
+    assert ms(audio.lost) == lost
+
+
 def test_audio_that_was_lost_in_a_switch_that_was_completed_is_a_loss(call: Made) -> None:
     switch = [
         (8000, "runtime.reconfigure", {"step": "started"}),
