@@ -18,6 +18,9 @@ PAUSE_NS = 1_000_000_000
 ON_ITS_WAY_NS = 1_000_000_000
 """What is spoken may take so long to be heard to its end."""
 
+BREATH_NS = 250_000_000
+"""An agent who fell silent so shortly before the call ended may have been drawing breath."""
+
 _ENDS_OF_CALLS = ("caller.hang_up", "caller.cut_off", "line.disconnected")
 
 
@@ -32,7 +35,7 @@ class Answer:
         text: The words.
         spoken_ms: How long the provider's speech is, as far as the call lasted.
         heard_ms: How much of this voice was heard from then on, until it began its next answer.
-        cut_short: Whether the caller interrupted or the connection ended before it was heard to its end.
+        cut_short: Whether the caller interrupted, or the connection or the call ended, while it was heard.
     """
 
     t_ns: int
@@ -89,7 +92,7 @@ def answers(record: CallRecord) -> tuple[Answer, ...]:
                 " ".join(str(event.data.get("text")) for event in speech.said),
                 min(speech.ms, left_ms) if speech.end_ns + ON_ITS_WAY_NS > end_ns else speech.ms,
                 sum(span.ms for span in heard),
-                _is_cut_short(record, speech, end_ns),
+                _is_cut_short(record, speech, end_ns) or _lasted_until(end_ns, heard),
             )
         )
     return tuple(found)
@@ -111,6 +114,11 @@ def _speeches(record: CallRecord) -> list[_Speech]:
 
 def _heard(spans: tuple[VoiceSpan, ...], voice: str, start_ns: int, end_ns: float) -> list[VoiceSpan]:
     return [span for span in spans if start_ns <= span.start_ns < end_ns and voice in (span.voice or "", *span.mixed)]
+
+
+def _lasted_until(end_ns: int, heard: list[VoiceSpan]) -> bool:
+    """Whether the agent was speaking when the call ended: pauses in what was heard then count for nothing."""
+    return bool(heard) and heard[-1].end_ns + BREATH_NS >= end_ns
 
 
 def _is_cut_short(record: CallRecord, speech: _Speech, end_ns: int) -> bool:

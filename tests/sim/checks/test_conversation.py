@@ -74,6 +74,13 @@ def test_an_answer_need_not_be_heard_after_the_hang_up(good_call: Story) -> None
     assert good_call.codes() == []
 
 
+def test_a_pause_in_an_answer_that_the_hang_up_cuts_short_is_no_break(good_call: Story) -> None:
+    good_call.voice(14, "agent-b", 1.5).voice(16.2, "agent-b", 1.8)
+    said(good_call, 13.9, 2_000)
+    said(good_call, 15.9, 3_000)
+    assert good_call.codes() == []
+
+
 def test_an_answer_that_had_broken_off_before_the_hang_up_is_found(good_call: Story) -> None:
     good_call.voice(15, "agent-b", 0.5)
     said(good_call, 14.9, 5_000)
