@@ -22,6 +22,8 @@
         ├── DeadlockError             nothing can ever happen again in the simulated world
         ├── BudgetExceededError       the virtual time budget is used up
         ├── RealNetworkError          something touched a real socket inside a simulation
+        ├── CassetteError             a recording is missing, damaged or cannot be written: names file and line
+        │   └── CassetteDriftError    the application did something that was not recorded
         └── ReportError               a run's files cannot be written or read
 
 A message says what happened, where, what was expected and what to do.
@@ -35,6 +37,8 @@ __all__ = [
     "AppError",
     "AudioError",
     "BudgetExceededError",
+    "CassetteDriftError",
+    "CassetteError",
     "ChannelNotFoundError",
     "ChannelNotRegisteredError",
     "ConfigurationError",
@@ -181,6 +185,27 @@ class BudgetExceededError(SimulationError):
 
 class RealNetworkError(SimulationError):
     """Something touched a real socket inside a simulation."""
+
+
+class CassetteError(SimulationError):
+    """A recording is missing, damaged, of another version, or cannot be written.
+
+    Args:
+        message: What is wrong, what was expected, what to do.
+        path: The file, if there is one.
+        line: The line in it, counted from 1.
+    """
+
+    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
+        where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
+        super().__init__(f"{where}{message}")
+        self.path = path
+        self.line = line
+        self.reason = message
+
+
+class CassetteDriftError(CassetteError):
+    """The application did something that was not recorded, so the recording cannot answer it."""
 
 
 class ReportError(SimulationError):

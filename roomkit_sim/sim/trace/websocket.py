@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["Closing", "Direction", "Message", "Upgrade"]
 
@@ -33,10 +33,12 @@ class Message:
     Args:
         payload: What it says.
         wire_bytes: How many payload bytes it took on the wire.
+        binary: Whether it was sent as binary and not as text.
     """
 
     payload: bytes
     wire_bytes: int
+    binary: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Direction:
         self._lost = False
         self._parts = bytearray()
         self._wire_bytes = 0
-        self._compressed = False
+        self._compressed = self._binary = False
         self._inflate: zlib._Decompress | None = None
         self._keep_context = True
 
@@ -129,9 +131,10 @@ class Direction:
             self._parts.clear()
             self._wire_bytes = 0
             self._compressed = compressed
+            self._binary = opcode == _BINARY
         self._parts += payload
         self._wire_bytes += len(payload)
-        return Message(self._content(), self._wire_bytes) if final else None
+        return Message(self._content(), self._wire_bytes, self._binary) if final else None
 
     def _content(self) -> bytes:
         content = bytes(self._parts)

@@ -51,6 +51,11 @@ class Connection:
     client: SimTransport | None = None
     server: SimTransport | None = None
 
+    @property
+    def simulated(self) -> bool:
+        """Whether nothing of it is real: always so here."""
+        return True
+
 
 class ObservedConnection(Protocol):
     """What an observer is told of a connection, in memory or real."""

@@ -1,0 +1,1 @@
+"""Recordings of realtime calls: a call with a service becomes a test that runs without it (docs/cassettes.md)."""
