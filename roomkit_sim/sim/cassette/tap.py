@@ -38,7 +38,7 @@ NOISE = ("event_id", "obfuscation")
 """Fields at the top of OpenAI's messages that are another in each message and mean nothing."""
 
 REQUEST_HEADERS = ("user-agent", "x-goog-api-client", "openai-beta")
-RESPONSE_HEADERS = ("content-type", "retry-after", "sec-websocket-protocol", "server", "www-authenticate")
+RESPONSE_HEADERS = ("retry-after", "www-authenticate")
 
 
 @dataclass(frozen=True)
