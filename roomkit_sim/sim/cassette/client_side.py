@@ -105,7 +105,7 @@ class ClientSide:
         """A close frame came. Its code is not compared."""
         step = self.next
         if step is not None and not isinstance(step.event, Close):
-            return self._deviation("the client closed the connection where it went on", step, {"close": code})
+            return self._deviation("the client closed the connection before it had sent this", step, {"close": code})
         self.told += 1
         return AsRecorded()
 

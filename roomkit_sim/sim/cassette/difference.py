@@ -55,7 +55,7 @@ def differences(recorded: Json, actual: Json, path: str = "") -> Iterator[Differ
 def around(difference: Difference) -> tuple[str, str]:
     """Both values as short texts; of long strings, what surrounds the first place at which they differ."""
     one, other = difference.recorded, difference.actual
-    if isinstance(one, str) and isinstance(other, str):
+    if isinstance(one, str) and isinstance(other, str) and ABSENT not in (one, other):
         pairs = enumerate(zip(one, other, strict=False))
         common = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
         return _cut(one, common), _cut(other, common)

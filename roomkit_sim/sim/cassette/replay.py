@@ -57,6 +57,7 @@ class ReplayServer:
         self.scrubber: Scrubber = scrubber or FieldScrubber()
         self.sessions: list[ReplayedConnection] = []
         self.drifts: list[Drift] = []
+        self.is_mutated = bool(mutations)
         self._mutations = tuple(mutations)
         self._identify = identify
         self._numbers = itertools.count(1)
