@@ -75,7 +75,6 @@ class DialLine(_Line):
     t_ms: Milliseconds
     call: str | None
     host: str
-    port: Annotated[int, Field(ge=1, le=65_535)]
     path: str
 
 

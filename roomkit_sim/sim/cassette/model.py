@@ -162,7 +162,6 @@ class RecordedConnection:
         call: The call on whose behalf it was dialled, if that was known.
         dialled_ns: When, counted from the first dial.
         host: As dialled.
-        port: As dialled.
         path: With its query, without secrets.
         status: HTTP status of the handshake's answer; nothing when none came.
         opened_ns: When that answer came, counted from this dial.
@@ -177,7 +176,6 @@ class RecordedConnection:
     call: str | None
     dialled_ns: int
     host: str
-    port: int
     path: str
     status: int | None
     opened_ns: int

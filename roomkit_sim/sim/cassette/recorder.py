@@ -5,50 +5,15 @@ It observes a network and touches nothing: neither SDK nor websockets knows of i
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from roomkit_sim.sim.cassette.model import Cassette, Header, Origin, Way
 from roomkit_sim.sim.cassette.scrubbing import FieldScrubber, Scrubber
 from roomkit_sim.sim.cassette.tap import ConnectionTap, Dialled, Microphone
 from roomkit_sim.sim.trace.events import TraceEvent
+from roomkit_sim.sim.world.connection import ObservedConnection
 
-__all__ = ["CassetteRecorder", "ObservedConnection", "origin_of"]
-
-
-class ObservedConnection(Protocol):
-    """What the recorder needs to know of a connection."""
-
-    @property
-    def id(self) -> int:
-        """Unique in the run."""
-        ...
-
-    @property
-    def host(self) -> str:
-        """The host that was dialled."""
-        ...
-
-    @property
-    def port(self) -> int:
-        """The port that was dialled."""
-        ...
-
-    @property
-    def owner(self) -> str | None:
-        """The call on whose behalf it was dialled."""
-        ...
-
-    @property
-    def simulated(self) -> bool:
-        """Whether it is one of a simulated network."""
-        ...
-
-    @property
-    def server_address(self) -> tuple[str, int]:
-        """Where it leads."""
-        ...
+__all__ = ["CassetteRecorder"]
 
 
 class CassetteRecorder:
@@ -107,14 +72,14 @@ class CassetteRecorder:
     def dialled(self, connection: ObservedConnection) -> None:
         """A client begins to connect."""
         if self._wants(connection.host):
-            about = Dialled(connection.id, connection.owner, self._now_ns(), connection.host, connection.port)
+            about = Dialled(connection.id, connection.owner, self._now_ns(), connection.host)
             self._taps[connection.id] = ConnectionTap(about, self._scrubber, self._microphone)
             self._origins[connection.id] = "simulated"
 
     def established(self, connection: ObservedConnection) -> None:
         """TCP and TLS are done."""
         if connection.id in self._taps:
-            self._origins[connection.id] = origin_of(connection)
+            self._origins[connection.id] = "live" if connection.leaves_machine else "simulated"
 
     def client_sent(self, connection: ObservedConnection, data: bytes) -> None:
         """The client wrote."""
@@ -144,14 +109,3 @@ class CassetteRecorder:
         tap = self._taps.get(connection.id)
         if tap is not None:
             tap.feed(way, data, self._now_ns())
-
-
-def origin_of(connection: ObservedConnection) -> Origin:
-    """``live`` for a real connection to another machine; a server on this one is ours."""
-    if connection.simulated:
-        return "simulated"
-    try:
-        address = ipaddress.ip_address(connection.server_address[0])
-    except ValueError:
-        return "simulated"
-    return "live" if address.is_global else "simulated"

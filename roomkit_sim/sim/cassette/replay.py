@@ -65,14 +65,14 @@ class ReplayServer:
         self._listeners = [on_drift] if on_drift is not None else []
 
     @property
-    def addresses(self) -> list[tuple[str, int]]:
-        """The hosts and ports that were dialled when it was recorded."""
-        return list(dict.fromkeys((connection.host, connection.port) for connection in self.cassette.connections))
+    def hosts(self) -> list[str]:
+        """The hosts that were dialled when it was recorded."""
+        return list(dict.fromkeys(connection.host for connection in self.cassette.connections))
 
     @property
     def host(self) -> str:
         """The first host that was dialled."""
-        return self.addresses[0][0] if self.addresses else ""
+        return self.hosts[0] if self.cassette.connections else ""
 
     async def serve(self, host: str, port: int, ssl: tls.SSLContext | None = None) -> asyncio.Server:
         """Listen, in the simulated network or on a real socket, whichever the running loop has."""

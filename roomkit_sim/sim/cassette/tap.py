@@ -49,7 +49,6 @@ class Dialled:
     call: str | None
     t_ns: int
     host: str
-    port: int
 
 
 @dataclass
@@ -107,9 +106,11 @@ class ConnectionTap:
         """The client's end of TCP is over."""
         if not self._lost:
             self._lost = True
-            # After a closing handshake it is the server that ends TCP (RFC 6455, 7.1.1).
-            answered = any(isinstance(event, Close) and event.way == "received" for event in self._events[-8:])
-            by: Literal["client", "server"] = "server" if self._ended_by_server or error or answered else "client"
+            # After a closing handshake it is the server that ends TCP (RFC 6455, 7.1.1), and a client does not end it
+            # without asking for one: unless it asked in vain, it was the server.
+            closes = [event.way for event in self._events if isinstance(event, Close)]
+            in_vain = closes == ["sent"] and not self._ended_by_server and error is None
+            by: Literal["client", "server"] = "client" if in_vain else "server"
             text = None if error is None else self.scrubber.text(error)
             self._events.append(Loss(now_ns - self.dialled.t_ns, by, text))
 
@@ -126,7 +127,6 @@ class ConnectionTap:
             call=self.dialled.call,
             dialled_ns=self.dialled.t_ns - first_dial_ns,
             host=self.dialled.host,
-            port=self.dialled.port,
             path=self.path,
             status=self.status,
             opened_ns=self.opened_ns,

@@ -46,7 +46,6 @@ def _connection_lines(connection: RecordedConnection) -> list[form.Line]:
         t_ms=form.milliseconds(connection.dialled_ns),
         call=connection.call,
         host=connection.host,
-        port=connection.port,
         path=connection.path,
     )
     shake = form.HandshakeLine(
@@ -181,7 +180,6 @@ class _Builder:
             call=dial.call,
             dialled_ns=form.nanoseconds(dial.t_ms),
             host=dial.host,
-            port=dial.port,
             path=dial.path,
             status=shake.status,
             opened_ns=form.nanoseconds(shake.t_ms),

@@ -52,9 +52,9 @@ class Connection:
     server: SimTransport | None = None
 
     @property
-    def simulated(self) -> bool:
-        """Whether nothing of it is real: always so here."""
-        return True
+    def leaves_machine(self) -> bool:
+        """Whether it leads to another machine: never in memory."""
+        return False
 
 
 class ObservedConnection(Protocol):
@@ -68,6 +68,16 @@ class ObservedConnection(Protocol):
     @property
     def host(self) -> str:
         """The host that was dialled."""
+        ...
+
+    @property
+    def owner(self) -> str | None:
+        """On whose behalf it was dialled (see ``connection_owner``)."""
+        ...
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether it leads to another machine, as far as is known yet."""
         ...
 
 

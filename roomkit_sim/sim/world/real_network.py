@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import itertools
 import socket
 from dataclasses import dataclass
@@ -33,6 +34,15 @@ class RealConnection:
     owner: str | None
     client_address: tuple[str, int] | None = None
     end: ClientEnd | None = None
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether it leads to another machine: a server on this one, or on a private network, may be ours."""
+        peer = self.end.get_extra_info("peername") if self.end is not None else None
+        try:
+            return peer is not None and ipaddress.ip_address(peer[0]).is_global
+        except ValueError:
+            return False
 
 
 class RealNetwork:

@@ -63,8 +63,8 @@ def replay(cassette: Cassette, client: Client, **settings: Any) -> tuple[Any, Re
     world.network.add_host(HOST)
 
     async def main() -> Any:
-        await server.serve(HOST, 443)
-        with server.stopping():
-            return await client(world)
+        async with world.hosting(HOST, server.serve):
+            with server.stopping():
+                return await client(world)
 
     return world.run(main), server

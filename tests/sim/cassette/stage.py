@@ -79,7 +79,7 @@ def record(plan: Plan, app: Answer | None = None, links: LinkPair = LINKS) -> Pl
             seeds=world.seeds,
             sink_for=lambda peer: (world.network.by_client_address(peer).id, call.recorder),
         )
-        async with await service.serve(HOST, 443):
+        async with world.hosting(HOST, service.serve):
             await go()
 
     return _play(plan, app, links, main)
@@ -95,10 +95,9 @@ def replay(plan: Plan, cassette: Cassette, app: Answer | None = None, **settings
 
         server = ReplayServer(cassette, identify=identify, **settings)
         servers.append(server)
-        service = await server.serve(HOST, 443)
-        with server.stopping():
-            await go()
-        service.close()
+        async with world.hosting(HOST, server.serve):
+            with server.stopping():
+                await go()
 
     return _play(plan, app, LinkPair(), main), servers[0]
 
@@ -119,7 +118,6 @@ def _play(plan: Plan, app: Answer | None, links: LinkPair, main: Callable[..., A
     tap = Wiretap(lambda conn: call.recorder, lambda: world.now_ns)
     world.network.observers += [tap, recorder]
     call.recorder.listen(recorder.hear)
-    world.network.add_host(HOST)
     answer, adapter, clock = app or load_application(plan.scenario.app), RoomKitAdapter(), _Clock(world)
 
     async def go() -> None:

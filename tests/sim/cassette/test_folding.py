@@ -64,7 +64,7 @@ def cassette_of(events: list[Event]) -> Cassette:
             audio[event.way] = audio.get(event.way, b"") + (event.body.pcm or b"")
     tracks = {way: Track(24_000, len(padded(pcm)) // 2, padded(pcm)) for way, pcm in audio.items()}
     connection = RecordedConnection(
-        1, "call", 0, "service.test", 443, "/live", 101, 5_000_001, {"user-agent": "é"}, {}, tuple(events), tracks
+        1, "call", 0, "service.test", "/live", 101, 5_000_001, {"user-agent": "é"}, {}, tuple(events), tracks
     )
     return Cassette(Header("simulated", "test", {"sdk": "1"}, ("model",), "2030-01-01T00:00:00Z"), (connection,))
 

@@ -31,7 +31,7 @@ def heard(t_ms: int, size: int = 640) -> Frame:
 
 
 def recorded(*events: Event) -> RecordedConnection:
-    return RecordedConnection(1, None, 0, "h", 443, "/", 101, OPENED * MS, {}, {}, events, {})
+    return RecordedConnection(1, None, 0, "h", "/", 101, OPENED * MS, {}, {}, events, {})
 
 
 def script_of(*events: Event, **settings: object) -> Script:
