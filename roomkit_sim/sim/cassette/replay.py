@@ -14,9 +14,10 @@ from roomkit_sim.sim.cassette.drift import Drift, Leftover
 from roomkit_sim.sim.cassette.microphone import Matching
 from roomkit_sim.sim.cassette.model import Cassette, RecordedConnection
 from roomkit_sim.sim.cassette.mutation import Mutation
-from roomkit_sim.sim.cassette.replayed import Identity, ReplayedConnection
+from roomkit_sim.sim.cassette.replayed import ReplayedConnection
 from roomkit_sim.sim.cassette.script import Script, mutated, server_steps
 from roomkit_sim.sim.cassette.scrubbing import FieldScrubber, Scrubber
+from roomkit_sim.sim.cassette.stage import Identity
 
 __all__ = ["ReplayServer"]
 

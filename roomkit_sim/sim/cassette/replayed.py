@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from roomkit_sim.sim.audio.pcm import from_bytes, to_bytes
 from roomkit_sim.sim.audio.resampling import resample
@@ -13,63 +12,22 @@ from roomkit_sim.sim.cassette.canonical import address
 from roomkit_sim.sim.cassette.client_side import Audio, ClientSide, Deviation, other_address
 from roomkit_sim.sim.cassette.drift import Drift
 from roomkit_sim.sim.cassette.ids import IdMap
-from roomkit_sim.sim.cassette.microphone import Matching
 from roomkit_sim.sim.cassette.model import Close, Frame, Loss, Note, RecordedConnection
 from roomkit_sim.sim.cassette.script import Script, ServerStep
-from roomkit_sim.sim.cassette.scrubbing import Scrubber
 from roomkit_sim.sim.cassette.speaking import MessageWriter
+from roomkit_sim.sim.cassette.stage import Stage
 from roomkit_sim.sim.cassette.wire import CLOSE, WireReader, close_data, frame, refusal
 from roomkit_sim.sim.trace.recorder import TraceSink
 
 if TYPE_CHECKING:
     from websockets.http11 import Request
 
-__all__ = ["Identity", "ReplayedConnection", "Stage"]
+__all__ = ["ReplayedConnection"]
 
 HEARING_RATE_HZ = 16_000
 SWITCHING_PROTOCOLS = 101
 INTERNAL_ERROR = 1011
 NS_PER_S = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a run knows of a connection.
-
-    Args:
-        conn: Its number.
-        call: The call that it belongs to.
-        sink: The trace of that call.
-    """
-
-    conn: int
-    call: str | None = None
-    sink: TraceSink | None = None
-
-
-class Stage(Protocol):
-    """What a connection needs of the replay that it is part of."""
-
-    scrubber: Scrubber
-    matching: Matching
-    scale: float
-    is_mutated: bool
-    """A client that was treated otherwise than recorded may end earlier."""
-
-    def claim(self, host: str, owner: str | None) -> RecordedConnection | None:
-        """The recorded connection that is replayed for the one that is dialled now."""
-        ...
-
-    def script_of(self, recorded: RecordedConnection) -> Script:
-        """What its server does."""
-        ...
-
-    def identify(self, peer: tuple[str, int]) -> Identity:
-        """What is known of the connection whose client has this address."""
-        ...
-
-    def drifted(self, drift: Drift) -> None:
-        """The client did something that was not recorded."""
 
 
 class ReplayedConnection(asyncio.Protocol):

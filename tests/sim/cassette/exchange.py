@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.cassette.recorder import CassetteRecorder
 from roomkit_sim.sim.cassette.replay import ReplayServer
+from roomkit_sim.sim.cassette.stage import Identity
 from roomkit_sim.sim.world.link import Link, LinkPair
 from roomkit_sim.sim.world.world import World
 
@@ -59,8 +60,12 @@ def record(handler: Handler, client: Client, **settings: Any) -> tuple[Any, Cass
 def replay(cassette: Cassette, client: Client, **settings: Any) -> tuple[Any, ReplayServer]:
     """What the client returned, and the server; drift is raised."""
     world = World(seed=0, links=LinkPair())
-    server = ReplayServer(cassette, **settings)
-    world.network.add_host(HOST)
+
+    def identify(peer: tuple[str, int]) -> Identity:
+        connection = world.network.by_client_address(peer)
+        return Identity(connection.id, connection.owner)
+
+    server = ReplayServer(cassette, identify=identify, **settings)
 
     async def main() -> Any:
         async with world.hosting(HOST, server.serve):

@@ -14,7 +14,7 @@ from roomkit_sim.sim.caller.exchange import Exchange
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.cassette.recorder import CassetteRecorder
 from roomkit_sim.sim.cassette.replay import ReplayServer
-from roomkit_sim.sim.cassette.replayed import Identity
+from roomkit_sim.sim.cassette.stage import Identity
 from roomkit_sim.sim.runner.application import Answer, load_application
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.sound import prepare_sound

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roomkit_sim.sim.cassette.folding import fold, unfold
@@ -69,6 +69,7 @@ def cassette_of(events: list[Event]) -> Cassette:
     return Cassette(Header("simulated", "test", {"sdk": "1"}, ("model",), "2030-01-01T00:00:00Z"), (connection,))
 
 
+@settings(max_examples=40)
 @given(event_sequences())
 def test_any_sequence_of_events_comes_back_as_it_was(events: list[Event]) -> None:
     cassette = cassette_of(events)
@@ -77,6 +78,7 @@ def test_any_sequence_of_events_comes_back_as_it_was(events: list[Event]) -> Non
     assert parse(text.encode(), Path("c.jsonl"), lambda line: tracks[line.dir].pcm or b"") == cassette
 
 
+@settings(max_examples=40)
 @given(event_sequences())
 def test_each_line_is_one_line_of_text_and_says_the_same_again(events: list[Event]) -> None:
     for line in fold(1, events):

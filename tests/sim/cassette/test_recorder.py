@@ -17,6 +17,7 @@ from roomkit_sim.errors import CassetteDriftError
 from roomkit_sim.sim.cassette.model import Close, Frame, Loss, Opaque, Plain, Sound
 from roomkit_sim.sim.cassette.mutation import Mutation
 from roomkit_sim.sim.cassette.recorder import CassetteRecorder
+from roomkit_sim.sim.world.network import connection_owner
 from roomkit_sim.sim.world.world import World
 from tests.sim.cassette.exchange import MS, dial, hear, microphone, record, replay, say
 
@@ -334,6 +335,37 @@ def test_what_was_not_dialled_and_not_played_is_reported() -> None:
     assert [(leftover.conn, leftover.frames) for leftover in server.leftovers()] == [(1, 2), (2, None)]
     with pytest.raises(CassetteDriftError, match="2 frames of the server on connection 1 were not played"):
         server.finish()
+
+
+def two_calls(first: str, second: str) -> Any:
+    """Two calls at once, each of which says its name; they are dialled one after the other."""
+
+    async def one(name: str, after_s: float) -> Any:
+        connection_owner.set(name)
+        await asyncio.sleep(after_s)
+        async with dial() as socket:
+            await hear(socket)
+            await say(socket, type="ask", id=name)
+            return (await hear(socket))["to"]
+
+    async def both(world: World) -> Any:
+        return await asyncio.gather(asyncio.create_task(one(first, 0)), asyncio.create_task(one(second, 0.01)))
+
+    return both
+
+
+def test_each_of_two_calls_at_once_gets_its_own_connection_whichever_dials_first() -> None:
+    _, cassette = record(greets, two_calls("a", "b"))
+    assert [connection.call for connection in cassette.connections] == ["a", "b"]
+    heard, server = replay(cassette, two_calls("b", "a"))
+    assert heard == ["b", "a"]
+    server.finish()
+
+
+def test_calls_of_other_names_get_the_connections_in_order() -> None:
+    _, cassette = record(greets, two_calls("a", "b"))
+    heard, _ = replay(cassette, two_calls("c", "d"))
+    assert heard == ["a", "b"]
 
 
 def test_time_can_be_scaled() -> None:
