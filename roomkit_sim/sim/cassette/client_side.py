@@ -50,7 +50,12 @@ Verdict: TypeAlias = AsRecorded | Audio | Deviation
 
 
 def other_address(recorded: RecordedConnection, path: str) -> Deviation | None:
-    """Whether the client dials another address than the recorded one; ``path`` is scrubbed."""
+    """Whether the client dials another address than the recorded one; ``path`` is scrubbed.
+
+    The recorded one may have been given up before it said what it wanted.
+    """
+    if not recorded.path:
+        return None
     before, now = address(recorded.path), address(path)
     return None if before == now else Deviation("the client dialled another address", before, now)
 

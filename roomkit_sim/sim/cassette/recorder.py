@@ -52,9 +52,11 @@ class CassetteRecorder:
             recorded: Date and time, ISO 8601 in UTC.
             versions: Of the packages that took part.
         """
-        taps = {id: tap for id, tap in self._taps.items() if tap.is_websocket}
+        # One that was given up before it asked for anything was dialled all the same.
+        taps = {id: tap for id, tap in self._taps.items() if tap.is_websocket is not False}
         first_ns = min((tap.dialled.t_ns for tap in taps.values()), default=0)
-        is_live = bool(taps) and all(self._origins[id] == "live" for id in taps)
+        led_somewhere = [id for id, tap in taps.items() if tap.is_websocket]
+        is_live = bool(led_somewhere) and all(self._origins[id] == "live" for id in led_somewhere)
         models = dict.fromkeys(model for tap in taps.values() for model in tap.models)
         header = Header("live" if is_live else "simulated", provider, dict(versions), tuple(models), recorded)
         connections = (tap.recorded(number, first_ns) for number, tap in enumerate(taps.values(), start=1))

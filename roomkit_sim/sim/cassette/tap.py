@@ -64,7 +64,9 @@ class ConnectionTap:
     dialled: Dialled
     scrubber: Scrubber
     microphone: Microphone
-    is_websocket: bool = False
+    is_websocket: bool | None = None
+    """Nothing until it asked for something."""
+
     status: int | None = None
     opened_ns: int = 0
     path: str = ""

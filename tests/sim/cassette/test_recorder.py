@@ -411,6 +411,23 @@ def test_a_request_that_is_no_websocket_is_not_recorded() -> None:
     assert cassette.connections == ()
 
 
+def test_a_dial_that_is_given_up_is_recorded_and_not_answered() -> None:
+    async def gives_up(world: World) -> list[Any]:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.04):
+                await dial()
+        return [world.now_ns, *await asks(world)]
+
+    heard, cassette = record(greets, gives_up)
+    assert [(connection.path, connection.status) for connection in cassette.connections] == [
+        ("", None),
+        ("/v1/realtime?model=some-model", 101),
+    ]
+    again, server = replay(cassette, gives_up)
+    assert without_event_ids(again) == without_event_ids(heard)
+    server.finish()
+
+
 def test_only_wanted_hosts_are_recorded() -> None:
     _, cassette = record(greets, asks, wants=lambda host: host == "elsewhere.test")
     assert cassette.connections == ()

@@ -49,7 +49,7 @@ def events_of(played: Played) -> Iterator[tuple[Any, ...]]:
 
 
 def without_handles(events: Iterator[tuple[Any, ...]]) -> list[str]:
-    return [re.sub(r"<?handle-\d>?", "(handle)", str(event)) for event in events]
+    return [re.sub(r"<?handle-\d+>?", "(handle)", str(event)) for event in events]
 
 
 def test_the_call_happens_again_at_the_same_times_in_both_connections(recorded: Played, cassette: Cassette) -> None:
