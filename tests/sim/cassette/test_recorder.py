@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
 from roomkit_sim.errors import CassetteDriftError
+from roomkit_sim.sim.cassette.drift import Drift
 from roomkit_sim.sim.cassette.model import Close, Frame, Loss, Opaque, Plain, Sound
 from roomkit_sim.sim.cassette.mutation import Mutation
 from roomkit_sim.sim.cassette.recorder import CassetteRecorder
+from roomkit_sim.sim.cassette.replay import ReplayServer
 from roomkit_sim.sim.world.network import connection_owner
 from roomkit_sim.sim.world.world import World
 from tests.sim.cassette.exchange import MS, dial, hear, microphone, record, replay, say
@@ -296,16 +298,48 @@ def test_another_answer_to_the_server_drifts() -> None:
     assert "connection 1, client message 1, 0.150 s after dialling (recorded: 0.150 s)" in str(caught.value)
 
 
-def test_the_first_drift_counts_and_nobody_is_let_in_after_it() -> None:
-    _, cassette = record(greets, asks)
+def test_an_id_that_the_server_gave_must_come_back() -> None:
+    async def calls(socket: ServerConnection) -> None:
+        await say(socket, type="call", call_id="call_1")
+        await hear(socket)
 
-    async def insists(world: World) -> None:
-        for _ in range(3):
+    def client(answer: str) -> Any:
+        async def run(world: World) -> None:
+            async with dial() as socket:
+                await hear(socket)
+                await say(socket, type="result", call_id=answer)
+                await socket.wait_closed()
+
+        return run
+
+    _, cassette = record(calls, client("call_1"))
+    replay(cassette, client("call_1"))[1].finish()
+    with pytest.raises(CassetteDriftError, match="differs     callId"):
+        replay(cassette, client("call_2"))
+
+
+def test_the_first_drift_counts_and_nobody_is_let_in_after_it() -> None:
+    async def twice(world: World) -> None:
+        await asks(world)
+        await asks(world)
+
+    _, cassette = record(greets, twice)
+    world = World(seed=0)
+    told: list[Drift] = []
+    server = ReplayServer(cassette, on_drift=told.append)
+
+    async def insists() -> None:
+        async with world.hosting("service.test", server.serve):
             with pytest.raises(ConnectionClosed):
                 await asks(world, id=2)
+            with pytest.raises(InvalidMessage):
+                await asks(world)
 
+    world.run(insists)
+    assert [drift.what for drift in told] == ["the client sent another message than was recorded"]
+    assert told == server.drifts
     with pytest.raises(CassetteDriftError, match="another message than was recorded"):
-        replay(cassette, insists)
+        server.finish()
 
 
 def test_dialling_once_more_drifts() -> None:

@@ -42,6 +42,10 @@ def test_handles_get_labels_in_the_order_in_which_they_come() -> None:
     ]
 
 
+def test_a_label_stays_whatever_its_number() -> None:
+    assert FieldScrubber().frame("sent", {"handle": "<handle-3>"}) == {"handle": "<handle-3>"}
+
+
 @given(JSON)
 def test_what_is_scrubbed_already_stays_as_it_is(message: Any) -> None:
     once = FieldScrubber().frame("sent", {"handle": "x", "token": "y", "rest": message})
