@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from roomkit_sim.sim.adapters.roomkit import RoomKitAdapter
+from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.caller.exchange import Exchange
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.cassette.recorder import CassetteRecorder
@@ -113,6 +114,7 @@ def _play(plan: Plan, app: Answer | None, links: LinkPair, main: Callable[..., A
         exchange=Exchange(),
         seeds=world.seeds,
         now_ns=lambda: world.now_ns,
+        ear=VoiceIdentifier(),
     )
     recorder = CassetteRecorder(lambda: world.now_ns)
     tap = Wiretap(lambda conn: call.recorder, lambda: world.now_ns)
