@@ -120,7 +120,7 @@ def _play(plan: Plan, app: Answer | None, links: LinkPair, main: Callable[..., A
     tap = Wiretap(lambda conn: call.recorder, lambda: world.now_ns)
     world.network.observers += [tap, recorder]
     call.recorder.listen(recorder.hear)
-    answer, adapter, clock = app or load_application(plan.scenario.app), RoomKitAdapter(), _Clock(world)
+    answer, adapter, clock = app or load_application(plan.scenario.apps[plan.provider]), RoomKitAdapter(), _Clock(world)
 
     async def go() -> None:
         # As in a run: the call is a task of its own, and what the application raises is in its trace.
