@@ -21,6 +21,8 @@
         ├── LiveCallRefusedError      a call with the service itself: no key, or too many minutes
         ├── DeadlockError             nothing can ever happen again in the simulated world
         ├── BudgetExceededError       the virtual time budget is used up
+        ├── NothingToDisturbError     a condition does not concern a scenario: what it disturbs is not there
+        ├── NotSimulatedError         a fault that cannot happen in this kind of world
         ├── RealNetworkError          something touched a real socket inside a simulation
         ├── CassetteError             a recording is missing, damaged or cannot be written: names file and line
         │   └── CassetteDriftError    the application did something that was not recorded
@@ -45,6 +47,8 @@ __all__ = [
     "DeadlockError",
     "HandoffAlreadySetUpError",
     "LiveCallRefusedError",
+    "NotSimulatedError",
+    "NothingToDisturbError",
     "PipelineError",
     "ProviderConnectionError",
     "ProviderError",
@@ -181,6 +185,14 @@ class DeadlockError(SimulationError):
 
 class BudgetExceededError(SimulationError):
     """The virtual time budget of a run is used up."""
+
+
+class NothingToDisturbError(SimulationError):
+    """A condition does not concern a scenario: what it would disturb is not there."""
+
+
+class NotSimulatedError(SimulationError):
+    """A fault cannot happen in this kind of world."""
 
 
 class RealNetworkError(SimulationError):

@@ -32,6 +32,8 @@ class Player:
         line: The line; the application must answer it.
         recorder: The trace of the call.
         voices_of: The voices that a persona has had so far, for waits that name one.
+        patience_ms: How long in all the caller waits for an agent to speak: when ``within_ms`` is over, what was said
+            last is said again (``repeat`` {utterance, step}), as people do. None: the caller gives up at once.
     """
 
     def __init__(
@@ -42,12 +44,15 @@ class Player:
         line: LineTransport,
         recorder: Recorder,
         voices_of: Callable[[str], tuple[str, ...]],
+        patience_ms: int = 0,
     ) -> None:
         self._caller = caller
         self._clips = clips
         self._line = line
         self._recorder = recorder
         self._voices_of = voices_of
+        self._patience = patience_ms * line.rate_hz // 1000
+        self._said: Say | None = None
         self._step = 0
 
     async def run(self) -> None:
@@ -79,6 +84,7 @@ class Player:
         """Whether the script goes on after this step."""
         match step:
             case Say():
+                self._said = step
                 return await self._say(step)
             case Wait():
                 return await self._wait(step)
@@ -105,14 +111,25 @@ class Player:
         if step.for_ == "agent_silence":
             happened = await self._line.wait_silence(step.ms * _MS, step.within_ms * _MS)
         else:
-            persona = step.persona
-            voices = None if persona is None else lambda: self._voices_of(persona)
-            happened = await self._line.wait_speech(voices, step.within_ms * _MS)
+            happened = await self._wait_speech(step)
             if happened:
                 return await self._reach(self._line.position + NOTICE_MS * self._line.rate_hz // 1000)
         if not happened and not self._line.ended:
             self._timed_out(step.for_, step.within_ms, step.persona)
         return happened
+
+    async def _wait_speech(self, step: Wait) -> bool:
+        persona = step.persona
+        voices = None if persona is None else lambda: self._voices_of(persona)
+        until = self._line.position + self._patience
+        while not await self._line.wait_speech(voices, step.within_ms * _MS):
+            if self._line.ended or self._line.position >= until:
+                return False
+            if self._said is not None:
+                self._recorder.emit("caller", "repeat", utterance=self._said.id, step=self._step)
+                if not await self._say(self._said):
+                    return False
+        return True
 
     async def _before_hang_up(self, step: HangUp) -> None:
         if step.after_ms and not await self._reach(self._line.position + step.after_ms * self._line.rate_hz // 1000):

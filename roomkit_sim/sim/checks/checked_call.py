@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roomkit_sim.sim.checks.findings import Finding, Severity
+from roomkit_sim.sim.checks.outcome import Outcome
 from roomkit_sim.sim.trace.record import CallRecord
 
 __all__ = ["CheckedCall", "Verdict"]
@@ -20,10 +21,12 @@ class CheckedCall:
     Args:
         record: The call.
         findings: What is wrong with it; warnings, and what is waived, too.
+        outcome: What became of it, where it was disturbed on purpose.
     """
 
     record: CallRecord
     findings: tuple[Finding, ...]
+    outcome: Outcome | None = None
 
     @property
     def failures(self) -> tuple[Finding, ...]:

@@ -193,6 +193,13 @@ CODES = {
         "The moment at which the service would misbehave never came: no resume, no tool call, no long instructions.",
         "docs/misbehaviours.md says when it would; change the scenario so that it comes, or remove the switch.",
     ),
+    "FAULT001": Code(
+        "a fault corrupted the call",
+        "The application did not get over a lost connection, a refusal or a damaged message: the caller talks to "
+        "nobody with the line open, or something that must always hold does not.",
+        "The finding says what; docs/faults.md has the fault and what counts as corrupted. Then read the trace from "
+        "world.fault on.",
+    ),
     "APP001": Code(
         "the application raised",
         "An exception left answer(), or came up while the call was ended.",

@@ -138,9 +138,7 @@ def check_state_and_wire(subject: Subject) -> Iterator[Finding]:
     states = [event for event in record.events if event.name == "runtime.state" and event.t_ns <= end_ns]
     for index, state in enumerate(states):
         until_ns = states[index + 1].t_ns if index + 1 < len(states) else end_ns
-        wrong = _disagreement(record, state, until_ns)
-        if wrong is not None:
-            at_ns, running = wrong
+        for at_ns, running in _disagreements(record, state, until_ns):
             yield Finding(
                 "INV003",
                 f"the state names {state.data.get('agent')}, the wire runs {' and '.join(running) or 'nobody'}",
@@ -148,30 +146,34 @@ def check_state_and_wire(subject: Subject) -> Iterator[Finding]:
                 where=record.source,
                 expected=str(state.data.get("agent")),
                 actual=", ".join(running) or "no open session",
+                evidence={"running": [*running]},
             )
 
 
-def _disagreement(record: CallRecord, state: TraceEvent, until_ns: int) -> tuple[int, list[str]] | None:
-    """The first moment of a state at which the wire runs somebody else, or nobody for long, and who that is."""
+def _disagreements(record: CallRecord, state: TraceEvent, until_ns: int) -> Iterator[tuple[int, list[str]]]:
+    """The first moment of a state at which the wire runs nobody for long, and the first at which somebody else."""
     agent, views = state.data.get("agent"), connections(record.events)
     changes = {moment for view in views for moment in (view.ready_ns, view.closed_ns) if moment is not None}
     changes |= {spell.t_ns for view in views for spell in view.personas}
     start_ns, human_ns = state.t_ns + REST_NS, _human_takeover_ns(record)
     nobody_since: int | None = None
+    nobody_told = False
     for at_ns in sorted({start_ns, until_ns - 1, *changes}):
         if not start_ns <= at_ns < until_ns or agent == HUMAN or at_ns >= human_ns:
             continue
         present = [view for view in views if view.open_at(at_ns) and not _is_being_left(view, views, at_ns)]
         running = [spell.agent for view in present if (spell := view.persona_at(at_ns))]
         if any(other != agent for other in running) and not _is_switching(record, at_ns):
-            return at_ns, [str(other) for other in running]
+            yield at_ns, [str(other) for other in running]
+            return
         if running:
             nobody_since = None
         elif nobody_since is None:
             nobody_since = at_ns
-        if nobody_since is not None and _next(changes, nobody_since, until_ns) - nobody_since >= NOBODY_NS:
-            return nobody_since, []
-    return None
+        is_long = nobody_since is not None and _next(changes, nobody_since, until_ns) - nobody_since >= NOBODY_NS
+        if nobody_since is not None and is_long and not nobody_told:
+            nobody_told = True
+            yield nobody_since, []
 
 
 def _is_being_left(view: ConnectionView, views: Sequence[ConnectionView], at_ns: int) -> bool:

@@ -36,9 +36,8 @@ def check_faults(subject: Subject) -> Iterator[Finding]:
     struck = [event for event in subject.record.events if event.name == "world.fault"]
     for event in struck:
         if event.data.get("conn") is None:
-            yield _invalid(
-                subject, "INVALID002", f"{event.data.get('what')}: no session was open at that moment", event.t_ns
-            )
+            why = event.data.get("why") or "no session was open at that moment"
+            yield _invalid(subject, "INVALID002", f"{event.data.get('what')}: {why}", event.t_ns)
     missing = (len(planned) if isinstance(planned, list) else 0) - len(struck)
     if missing > 0:
         yield _invalid(subject, "INVALID002", f"{missing} of the scenario's faults never had their moment", None)

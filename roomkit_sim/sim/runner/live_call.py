@@ -43,6 +43,7 @@ class LiveCall:
         now_ns: Nanoseconds since the start of the run.
         ear: Names the voices that the caller hears.
         secrets: Where the application gets its secrets from.
+        patience_ms: How long the caller goes on asking where nobody answers in time.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LiveCall:
         now_ns: Callable[[], int],
         ear: Ear,
         secrets: Callable[[str], str] = simulated_secret,
+        patience_ms: int = 0,
     ) -> None:
         self.id = id
         self.spec = spec
@@ -74,6 +76,7 @@ class LiveCall:
         exchange.add(self.line)
         self.phone = PhoneLine(id, exchange, spec.caller.sample_rate_hz, self.line.connection, secrets)
         self._clips = clips
+        self._patience_ms = patience_ms
         self._ids = seeds.stream("ids", id)
         self._answered: Any = None
 
@@ -128,6 +131,7 @@ class LiveCall:
             line=self.line,
             recorder=self.recorder,
             voices_of=self.voices.voices_of,
+            patience_ms=self._patience_ms,
         )
         caller = asyncio.create_task(player.run(), name=f"caller of {self.id}")
         try:

@@ -14,12 +14,14 @@ from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.caller.exchange import Exchange
 from roomkit_sim.sim.caller.line import environment_secret, simulated_secret
 from roomkit_sim.sim.caller.voices import ConfiguredVoice
+from roomkit_sim.sim.faults.bounds import PATIENCE_MS
 from roomkit_sim.sim.runner.application import Answer
-from roomkit_sim.sim.runner.faults import arm
 from roomkit_sim.sim.runner.live_call import LiveCall
+from roomkit_sim.sim.runner.moments import FrameCounter, Marks, arm
 from roomkit_sim.sim.runner.sound import Sound
+from roomkit_sim.sim.runner.strikes import Strikes, passes_gates
 from roomkit_sim.sim.runner.wire_watch import observe_wire
-from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec
+from roomkit_sim.sim.scenario.model import LinkSpec, NetworkSpec
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.scenario.switches import SWITCHES
 from roomkit_sim.sim.servers.catalogue import load_sdk, server_class
@@ -31,6 +33,7 @@ from roomkit_sim.sim.trace.wiretap import Wiretap
 from roomkit_sim.sim.world.connection import ObservedConnection
 from roomkit_sim.sim.world.lag import LagMeter
 from roomkit_sim.sim.world.link import Link, LinkPair
+from roomkit_sim.sim.world.message_gate import MessageGate
 from roomkit_sim.sim.world.real_time import RealTimeWorld
 from roomkit_sim.sim.world.world import World
 
@@ -85,9 +88,10 @@ class _WorldClock:
 class _Stage:
     """Everything of one run: the world, the fake service, the lines. It outlives a run that hangs."""
 
-    def __init__(self, plan: Plan, sound: Sound) -> None:
+    def __init__(self, plan: Plan, sound: Sound, marks: Marks) -> None:
         scenario = plan.scenario
         self.plan = plan
+        self.marks = marks
         self.world = _make_world(plan)
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
@@ -105,6 +109,7 @@ class _Stage:
                 now_ns=self.now_ns,
                 ear=ConfiguredVoice() if self._is_live else VoiceIdentifier(),
                 secrets=environment_secret if self._is_live else simulated_secret,
+                patience_ms=PATIENCE_MS if plan.condition else 0,
             )
             for call in scenario.calls
         }
@@ -139,8 +144,7 @@ class _Stage:
     async def main(self, answer: Answer, adapter: Adapter) -> None:
         """The run."""
         async with self._service():
-            for fault in self.plan.scenario.faults:
-                arm(fault, self.first.recorder, self._strike)
+            self._arm_faults()
             clock = _WorldClock(self.world)
             tasks = [
                 asyncio.create_task(call.run(answer, adapter, clock), name=f"call {call.id}")
@@ -191,28 +195,39 @@ class _Stage:
         connection = self.world.network.by_client_address(peer)
         return connection.id, self._recorder_of(connection.owner)
 
-    def _strike(self, fault: Fault) -> None:
-        """Let a fault happen to the newest open session of the first call."""
-        call = self.first
-        is_open = [session for session in self.sessions_of(call.id) if session.is_open]
-        conn = is_open[-1].conn if is_open else None
-        where = f"{fault.at_ms} ms" if fault.stage is None else f"{fault.stage} of handoff {fault.handoff}"
-        call.recorder.emit("world", "fault", what=fault.do, where=where, conn=conn)
-        if not is_open:
+    def _arm_faults(self) -> None:
+        """Faults strike the first call."""
+        call, network, faults = self.first, self.world.network, self.plan.all_faults
+        if not faults:
             return
-        match fault.do:
-            case "go_away":
-                is_open[-1].announce_end(fault.time_left_ms)
-            case "cut":
-                self.world.network.cut(is_open[-1].conn)
+
+        def concerns(connection: ObservedConnection) -> bool:
+            return self._recorder_of(network.connections[connection.id].owner) is call.recorder
+
+        strikes = Strikes(call.recorder, call.id, concerns, lambda: self.sessions_of(call.id), network, self.server)
+        frames = FrameCounter(concerns)
+        if passes_gates(faults):
+            network.gates = lambda connection: MessageGate(
+                lambda number, payload: frames.server_message(connection, payload)
+            )
+        network.observers += [strikes, frames] if any(fault.frame for fault in faults) else [strikes]
+        for fault in faults:
+            arm(fault, self.marks, call.recorder, frames, strikes.strike)
 
 
-def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter) -> PlayedRun:
+def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter, marks: Marks | None = None) -> PlayedRun:
     """Play a plan.
 
     What goes wrong inside, up to a run that hangs, is in the traces of the calls; nothing is raised for it.
+
+    Args:
+        plan: What is played.
+        sound: Its sound.
+        answer: The application.
+        adapter: Observes it.
+        marks: By what the stages at which faults strike are recognised.
     """
-    stage = _Stage(plan, sound)
+    stage = _Stage(plan, sound, marks or {})
     for call in stage.calls.values():
         call.recorder.emit("world", "seed", seed=plan.seed)
     try:

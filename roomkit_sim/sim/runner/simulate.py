@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from roomkit_sim.errors import ScenarioError, SimulationError
-from roomkit_sim.sim.adapters.base import Adapter
+from roomkit_sim.errors import NothingToDisturbError, ScenarioError, SimulationError
 from roomkit_sim.sim.adapters.roomkit import RoomKitAdapter
 from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.checks.checked_call import CheckedCall
@@ -17,13 +16,16 @@ from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.checks.run import run_checks
 from roomkit_sim.sim.checks.subject import Subject
+from roomkit_sim.sim.faults.verdict import judge, settled
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
 from roomkit_sim.sim.runner.application import Answer, load_application
 from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio, voice_conflicts
 from roomkit_sim.sim.runner.live_call import LiveCall
+from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.run import PlayedRun, play
-from roomkit_sim.sim.runner.sound import Sound, prepare_sound
+from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.wire_evidence import audio_starts, voices_by_wire
+from roomkit_sim.sim.scenario.faults import Moment
 from roomkit_sim.sim.scenario.loader import ScenarioSource, load, parse
 from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
 from roomkit_sim.sim.scenario.model import Provider, Scenario
@@ -150,10 +152,16 @@ def _only(sources: list[ScenarioSource], path: Path) -> ScenarioSource:
     return sources[0]
 
 
-def run_plan(plan: Plan, app: Answer | None = None) -> Run:
+def run_plan(plan: Plan, app: Answer | None = None, rehearsals: Rehearsals | None = None) -> Run:
     """Play a plan and check its calls.
 
+    Args:
+        plan: The plan.
+        app: The application, instead of the one that the scenario names.
+        rehearsals: What is known from plans that were played before; nothing by default.
+
     Raises:
+        NothingToDisturbError: The plan's condition does not concern this scenario.
         ScenarioError: The scenario is wrong.
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found.
@@ -161,16 +169,36 @@ def run_plan(plan: Plan, app: Answer | None = None) -> Run:
     """
     _refuse_running_loop()
     _known_waivers(plan)
-    sound = prepare_sound(plan)
+    rehearsals = rehearsals or Rehearsals()
+    sound = rehearsals.sound(plan)
     answer = load_application(plan.scenario.apps[plan.provider]) if app is None else app
-    adapter: Adapter = RoomKitAdapter()
-    played = play(plan, sound, answer, adapter)
-    calls = tuple(
+    rehearsal = None
+    if plan.condition or any(fault.stage for fault in plan.all_faults):
+        rehearsal = rehearsals.of(plan, sound, answer, _rehearse)
+        not_concerned = rehearsal.why_not_concerned(plan.requires)
+        if not_concerned is not None:
+            raise NothingToDisturbError(f"{plan.id}: {not_concerned}")
+    marks = None if rehearsal is None else rehearsal.marks(plan.all_faults)
+    played = play(plan, sound, answer, RoomKitAdapter(), marks)
+    calls = [
         CheckedCall(record, run_checks(Subject(record, call.spec.expect, plan.locator(index))))
         for index, call in enumerate(played.calls)
         for record in [_record(plan, sound, played, call)]
-    )
-    return Run(plan, calls, sound.notes)
+    ]
+    if plan.condition and rehearsal is not None:
+        calls[0] = _judged(calls[0], rehearsal.records[0])
+    return Run(plan, tuple(calls), sound.notes)
+
+
+def _rehearse(plan: Plan, sound: Sound, answer: Answer) -> tuple[CallRecord, ...]:
+    played = play(plan, sound, answer, RoomKitAdapter())
+    return tuple(_record(plan, sound, played, call) for call in played.calls)
+
+
+def _judged(checked: CheckedCall, undisturbed: CallRecord) -> CheckedCall:
+    """The call with what became of it, which decides what fails."""
+    outcome = judge(checked.record, checked.findings, undisturbed)
+    return CheckedCall(checked.record, settled(checked.record, checked.findings, outcome), outcome)
 
 
 def _refuse_running_loop() -> None:
@@ -221,7 +249,7 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
         provider=plan.provider,
         clock=plan.mode.clock,
         seed=plan.seed,
-        condition="",
+        condition=plan.condition,
         source=plan.source,
         rerun=plan.rerun,
         rate_hz=rate_hz,
@@ -230,6 +258,11 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
         agent_audio=agent,
         plan=_plan_as_json(plan, sound, call, played),
     )
+
+
+def _fault_as_json(fault: Moment) -> Json:
+    said: Json = fault.model_dump(mode="json", exclude_defaults=True)
+    return said
 
 
 def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, played: PlayedRun) -> Mapping[str, Json]:
@@ -242,7 +275,7 @@ def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, played: PlayedRun) -
         "against": plan.mode.against,
         "scenario": scenario,
         # Faults strike the first call.
-        "faults": [*scenario.get("faults", ())] if is_first else [],
+        "faults": [_fault_as_json(fault) for fault in plan.all_faults] if is_first else [],
         # Switches are of the service, not of a call.
         "idle_switches": [*played.idle_switches] if is_first else [],
         "notes": [*sound.notes],

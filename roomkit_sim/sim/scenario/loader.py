@@ -12,10 +12,11 @@ from pydantic_core import ErrorDetails
 
 from roomkit_sim.errors import ScenarioError
 from roomkit_sim.sim.scenario.consistency import problems
+from roomkit_sim.sim.scenario.faults import FAULTS
 from roomkit_sim.sim.scenario.model import Scenario
 from roomkit_sim.sim.scenario.yaml_source import Document, Location, documents
 
-__all__ = ["SUFFIX", "ScenarioSource", "load", "parse"]
+__all__ = ["SUFFIX", "ScenarioSource", "error_location", "explained", "load", "parse"]
 
 SUFFIX = ".scenario.yaml"
 
@@ -79,7 +80,7 @@ def _checked(document: Document, path: Path | None) -> Scenario:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise _located(_explain(first), _location(first), document, path) from None
+        raise _located(explained(first), error_location(first, ("faults",)), document, path) from None
     for problem in problems(scenario):
         raise _located(problem.message, problem.location, document, path)
     return scenario
@@ -100,15 +101,26 @@ def _as_written(location: Location, document: Document) -> Location:
     return location
 
 
-def _location(error: ErrorDetails) -> Location:
+def error_location(error: ErrorDetails, faults_at: Location) -> Location:
+    """Where in a file an error stands: keys and list indices.
+
+    Args:
+        error: The error.
+        faults_at: Where the file has its list of faults: their kind is in the error's location, and in no file.
+    """
     key = error.get("ctx", {}).get("key")
-    return (*error["loc"], key) if key is not None else tuple(error["loc"])
+    where = (*error["loc"], key) if key is not None else tuple(error["loc"])
+    kind_at = len(faults_at) + 1
+    if where[: len(faults_at)] == faults_at and len(where) > kind_at and where[kind_at] in FAULTS:
+        where = (*where[:kind_at], *where[kind_at + 1 :])
+    return where
 
 
-def _explain(error: ErrorDetails) -> str:
+def explained(error: ErrorDetails) -> str:
+    """What is wrong with a value, for people."""
     if error["type"] == "missing":
         return "is missing"
     message = error["msg"].removeprefix("Value error, ")
-    if error["type"] in ("unknown_key", "value_error", "unknown_step"):
+    if error["type"] in ("unknown_key", "value_error", "unknown_step", "unknown_fault"):
         return message
     return f"{message} (got {error['input']!r})"

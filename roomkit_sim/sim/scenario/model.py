@@ -10,11 +10,12 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from roomkit_sim.sim.scenario.caller import Caller, Say
 from roomkit_sim.sim.scenario.expect import Expectation
+from roomkit_sim.sim.scenario.faults import Fault
 from roomkit_sim.sim.scenario.mind import Latency, Persona
 from roomkit_sim.sim.scenario.service import Service
 from roomkit_sim.sim.scenario.strict import Strict
 
-__all__ = ["Call", "Fault", "LinkSpec", "NetworkSpec", "Provider", "Scenario"]
+__all__ = ["Call", "LinkSpec", "NetworkSpec", "Provider", "Scenario"]
 
 
 Provider = Literal["gemini-live", "openai-realtime"]
@@ -54,34 +55,6 @@ class NetworkSpec(Strict):
 
     up: LinkSpec = LinkSpec()
     down: LinkSpec = LinkSpec()
-
-
-class Fault(Strict):
-    """A bad thing that happens at a time or at a stage of a handoff.
-
-    Args:
-        do: ``go_away``: the server announces that it will close the connection; ``cut``: the connection is reset.
-        at_ms: Milliseconds after the start of the run.
-        handoff: The number of the handoff, counted from 1, together with ``stage``.
-        stage: ``H2`` .. ``H8``: the moment in that handoff.
-        time_left_ms: With ``go_away``: after this long the server closes the connection.
-    """
-
-    do: Literal["go_away", "cut"]
-    at_ms: int | None = Field(default=None, ge=0)
-    handoff: int = Field(default=1, ge=1)
-    stage: Literal["H2", "H3", "H4", "H6", "H7", "H8"] | None = None
-    time_left_ms: int = Field(default=5_000, ge=0)
-
-    @model_validator(mode="after")
-    def _one_moment(self) -> Fault:
-        if (self.at_ms is None) == (self.stage is None):
-            raise ValueError("a fault needs exactly one of 'at_ms' and 'stage'")
-        if self.at_ms is not None and "handoff" in self.model_fields_set:
-            raise ValueError("'handoff' goes with 'stage', not with 'at_ms'")
-        if self.do != "go_away" and "time_left_ms" in self.model_fields_set:
-            raise ValueError("'time_left_ms' goes with 'do: go_away'")
-        return self
 
 
 class Call(Strict):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from roomkit_sim.sim.scenario.condition import NO_CONDITION, Condition
+from roomkit_sim.sim.scenario.faults import Fault
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource
 from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
 from roomkit_sim.sim.scenario.model import Provider, Scenario
@@ -32,6 +34,10 @@ class Plan:
         lines: Lines of the scenario's parts, where it stands in a file.
         place: What tells this run from all others of the same scenario and seed; its file when absent.
         mode: In which time it is played, and against what.
+        condition: Under what other circumstances than the scenario's own; nothing where there are none.
+        faults: What goes wrong besides what the scenario says.
+        requires: Stages that the first handoff must have when nothing goes wrong, or the condition does not concern
+            this scenario.
     """
 
     scenario: Scenario
@@ -43,11 +49,25 @@ class Plan:
     lines: Mapping[Location, int] = field(default_factory=dict, repr=False)
     place: str = ""
     mode: Mode = SIMULATED
+    condition: str = ""
+    faults: tuple[Fault, ...] = ()
+    requires: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        """Name, provider and seed; the same id is the same bytes."""
-        return _id(self.scenario, self.provider, self.seed)
+        """Name, provider, seed and condition; the same id is the same bytes."""
+        return _id(self.scenario, self.provider, self.seed, self.condition)
+
+    @property
+    def all_faults(self) -> tuple[Fault, ...]:
+        """The scenario's own, and those besides."""
+        return (*self.scenario.faults, *self.faults)
+
+    @property
+    def undisturbed(self) -> Plan:
+        """The same in simulated time, and nothing goes wrong: what it would have come to."""
+        scenario = self.scenario.model_copy(update={"faults": ()})
+        return replace(self, scenario=scenario, mode=SIMULATED, condition="", faults=(), requires=())
 
     @property
     def slug(self) -> str:
@@ -55,7 +75,8 @@ class Plan:
         place = self.place or self.source.rpartition(":")[0].removesuffix(SUFFIX)
         # Where there is one provider, it tells nothing apart.
         provider = f"{self.provider}/" if len(self.scenario.apps) > 1 else ""
-        whole = f"{place}/{self.scenario.scenario}/{provider}s{self.seed}"
+        condition = f"/{self.condition}" if self.condition else ""
+        whole = f"{place}/{self.scenario.scenario}/{provider}s{self.seed}{condition}"
         slug = re.sub(r"[^A-Za-z0-9-]+", "-", whole.replace("/", "--")).strip("-")
         if len(slug) <= MAX_SLUG and re.fullmatch(r"[A-Za-z0-9/-]+", whole) and "--" not in whole:
             return slug
@@ -77,11 +98,18 @@ class Plan:
         return locate
 
 
-def _id(scenario: Scenario, provider: Provider, seed: int) -> str:
-    return f"{scenario.scenario}[{provider}-s{seed}]"
+def _id(scenario: Scenario, provider: Provider, seed: int, condition: str) -> str:
+    return f"{scenario.scenario}[{provider}-s{seed}{f'-{condition}' if condition else ''}]"
 
 
-def plan(source: ScenarioSource, provider: Provider, seed: int, shown_path: str, mode: Mode = SIMULATED) -> Plan:
+def plan(
+    source: ScenarioSource,
+    provider: Provider,
+    seed: int,
+    shown_path: str,
+    mode: Mode = SIMULATED,
+    condition: Condition = NO_CONDITION,
+) -> Plan:
     """One run of a scenario from a file.
 
     Args:
@@ -90,12 +118,37 @@ def plan(source: ScenarioSource, provider: Provider, seed: int, shown_path: str,
         seed: The seed.
         shown_path: The file as the user would type it.
         mode: How it is played.
+        condition: Under what circumstances.
     """
-    rerun = " ".join(["pytest", f'"{shown_path}::{_id(source.scenario, provider, seed)}"', *mode.options])
-    place = f"{shown_path}:{source.line}"
-    return Plan(source.scenario, provider, seed, source.path.parent, place, rerun, source.lines, mode=mode)
+    id = _id(source.scenario, provider, seed, condition.name)
+    rerun = " ".join(["pytest", f'"{shown_path}::{id}"', *mode.options, *condition.options])
+    return Plan(
+        source.scenario,
+        provider,
+        seed,
+        source.path.parent,
+        f"{shown_path}:{source.line}",
+        rerun,
+        source.lines,
+        mode=mode,
+        condition=condition.name,
+        faults=condition.faults,
+        requires=condition.requires,
+    )
 
 
-def plans(source: ScenarioSource, seeds: tuple[int, ...], shown_path: str, mode: Mode = SIMULATED) -> list[Plan]:
-    """One plan for each provider that the scenario has an application for, and for each seed; in this order."""
-    return [plan(source, provider, seed, shown_path, mode) for provider in source.scenario.apps for seed in seeds]
+def plans(
+    source: ScenarioSource,
+    seeds: tuple[int, ...],
+    shown_path: str,
+    mode: Mode = SIMULATED,
+    conditions: Sequence[Condition] = (NO_CONDITION,),
+) -> list[Plan]:
+    """One plan for each provider that the scenario has an application for, each seed and condition; in this order."""
+    return [
+        plan(source, provider, seed, shown_path, mode, condition)
+        for provider in source.scenario.apps
+        for seed in seeds
+        for condition in conditions
+        if condition.concerns(provider)
+    ]

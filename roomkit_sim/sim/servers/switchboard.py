@@ -17,7 +17,7 @@ class Switchboard:
     """
 
     def __init__(self, on: Iterable[str] = ()) -> None:
-        self._on: dict[str, None] = {}
+        self._on: dict[str, int | None] = {}
         self._acted: dict[str, None] = {}
         for name in on:
             self.flip(name)
@@ -27,8 +27,13 @@ class Switchboard:
         """The misbehaviours that happened: those for which :meth:`is_on` was answered with yes, in order."""
         return tuple(self._acted)
 
-    def flip(self, name: str, *, on: bool = True) -> None:
+    def flip(self, name: str, *, on: bool = True, uses: int | None = None) -> None:
         """Switch a misbehaviour on or off.
+
+        Args:
+            name: Which.
+            on: Whether on.
+            uses: It goes off by itself after it was found on so often.
 
         Raises:
             KeyError: There is no such switch.
@@ -36,7 +41,7 @@ class Switchboard:
         if name not in SWITCHES:
             raise KeyError(name)
         if on:
-            self._on[name] = None
+            self._on[name] = uses
         else:
             self._on.pop(name, None)
 
@@ -48,6 +53,12 @@ class Switchboard:
         """
         if name not in SWITCHES:
             raise KeyError(name)
-        if name in self._on:
-            self._acted[name] = None
-        return name in self._on
+        if name not in self._on:
+            return False
+        self._acted[name] = None
+        left = self._on[name]
+        if left is not None:
+            self._on[name] = left - 1
+            if left <= 1:
+                del self._on[name]
+        return True

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from roomkit_sim.sim.world.fake_socket import FakeSocket
-from roomkit_sim.sim.world.link import Link
+from roomkit_sim.sim.world.link import Link, Slowdown
+from roomkit_sim.sim.world.message_gate import MessageGate
 
 if TYPE_CHECKING:
     from roomkit_sim.sim.world.network import SimNetwork
@@ -37,6 +38,7 @@ class Connection:
         client_address: The client's end.
         server_address: The server's end.
         dialled_ns: When.
+        gate: What the server's messages pass on their way to the client.
     """
 
     id: int
@@ -46,10 +48,9 @@ class Connection:
     client_address: Address
     server_address: Address
     dialled_ns: int
-    silent: bool = False
-    stalled_until_ns: int = 0
     client: SimTransport | None = None
     server: SimTransport | None = None
+    gate: MessageGate | None = None
 
     @property
     def leaves_machine(self) -> bool:
@@ -114,7 +115,8 @@ class SimTransport(asyncio.Transport):
         connection: The connection.
         side: Which end.
         protocol: What reads here.
-        link: The direction away from here.
+        link: The direction away from here. What is sent from here is lost while ``silent``, waits until
+            ``stalled_until_ns``, and takes longer during a ``slowdown``.
     """
 
     def __init__(
@@ -127,6 +129,9 @@ class SimTransport(asyncio.Transport):
         self.connection = connection
         self.side: Side = side
         self.link = link
+        self.silent = False
+        self.stalled_until_ns = 0
+        self.slowdown: Slowdown | None = None
         self.peer: SimTransport
         self._network = network
         self._loop = network.loop
@@ -161,19 +166,20 @@ class SimTransport(asyncio.Transport):
 
     def _ship(self, item: bytes | None) -> None:
         now = self._loop.now_ns
-        if item is not None and self.link.bandwidth_bytes_per_s is not None:
-            self._link_free_ns = max(now, self._link_free_ns) + self.link.transmission_ns(len(item))
+        link = self.link if self.slowdown is None else self.slowdown.of(self.link, now)
+        if item is not None and link.bandwidth_bytes_per_s is not None:
+            self._link_free_ns = max(now, self._link_free_ns) + link.transmission_ns(len(item))
             now = self._link_free_ns
-        arrival = max(now + self.link.delay_ns(self._rng), self._last_arrival_ns, self.connection.stalled_until_ns)
+        arrival = max(now + link.delay_ns(self._rng), self._last_arrival_ns, self.stalled_until_ns)
         self._last_arrival_ns = arrival
         self._under_way.append(item)
         self._loop.call_at_ns(arrival, self._arrive)
 
     def _arrive(self) -> None:
         """The next segment arrives: always the oldest under way, whichever segment's time it is."""
-        if self.connection.silent:
+        if self.silent:
             return
-        stalled_until = self.connection.stalled_until_ns
+        stalled_until = self.stalled_until_ns
         if stalled_until > self._loop.now_ns:
             # A stall that began while segments were under way. Those that were sent during it have their timers
             # already, so one that is set now comes after theirs.
@@ -226,11 +232,18 @@ class SimTransport(asyncio.Transport):
                 if not self._protocol.eof_received():
                     self.close()
                 continue
-            for observer in self._network.observers:
-                seen = observer.client_received if self.side == "client" else observer.server_received
-                seen(self.connection, item)
             self.peer._acknowledge(len(item))
-            self._protocol.data_received(item)
+            gate = self.connection.gate if self.side == "client" else None
+            self.receive(item if gate is None else gate.feed(item))
+
+    def receive(self, data: bytes) -> None:
+        """Give the protocol what has arrived."""
+        if not data or self._lost:
+            return
+        for observer in self._network.observers:
+            seen = observer.client_received if self.side == "client" else observer.server_received
+            seen(self.connection, data)
+        self._protocol.data_received(data)
 
     def pause_reading(self) -> None:
         """Keep what arrives until reading is resumed."""
@@ -271,7 +284,7 @@ class SimTransport(asyncio.Transport):
     def abort(self) -> None:
         """Close at once; the other end sees a reset."""
         self.reset(None)
-        if not self.connection.silent:
+        if not self.silent:
             self.peer.reset(ConnectionResetError("the peer aborted the connection"))
 
     def reset(self, error: Exception | None) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
-__all__ = ["Link", "LinkPair"]
+__all__ = ["Link", "LinkPair", "Slowdown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,26 @@ class LinkPair:
     down: Link = field(default_factory=Link)
     tls_round_trips: int = 1
     dns_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slowdown:
+    """A bad while of one direction.
+
+    Args:
+        until_ns: When it is over, on the run's clock.
+        latency_ns: That every segment takes longer.
+        bandwidth_bytes_per_s: No more passes; the link's own limit when absent.
+    """
+
+    until_ns: int
+    latency_ns: int = 0
+    bandwidth_bytes_per_s: float | None = None
+
+    def of(self, link: Link, now_ns: int) -> Link:
+        """The link as it is now."""
+        if now_ns >= self.until_ns:
+            return link
+        limits = [limit for limit in (link.bandwidth_bytes_per_s, self.bandwidth_bytes_per_s) if limit is not None]
+        latency_ns = link.latency_ns + self.latency_ns
+        return replace(link, latency_ns=latency_ns, bandwidth_bytes_per_s=min(limits, default=None))

@@ -8,17 +8,25 @@ import itertools
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from roomkit_sim.sim.world.connection import Connection, ConnectionObserver, SimTransport
+from roomkit_sim.sim.world.connection import Connection, ConnectionObserver, ObservedConnection, SimTransport
 from roomkit_sim.sim.world.fake_socket import FakeSocket
-from roomkit_sim.sim.world.link import LinkPair
+from roomkit_sim.sim.world.link import LinkPair, Slowdown
+from roomkit_sim.sim.world.message_gate import Alteration, MessageGate, close_message
+from roomkit_sim.sim.world.refusals import Refusals, RefusingServer
 from roomkit_sim.sim.world.seeds import SeedTree
 
 if TYPE_CHECKING:
     from roomkit_sim.sim.world.loop import VirtualTimeLoop
 
-__all__ = ["SimNetwork", "SimServer", "connection_owner"]
+__all__ = ["Direction", "Ending", "Gates", "SimNetwork", "SimServer", "connection_owner"]
+
+Ending: TypeAlias = Literal["reset", "close", "silent"]
+Direction: TypeAlias = Literal["up", "down", "both"]
+
+Gates: TypeAlias = Callable[[ObservedConnection], MessageGate | None]
+"""Gives a new connection the gate that the server's messages pass."""
 
 connection_owner: ContextVar[str | None] = ContextVar("roomkit_sim_connection_owner", default=None)
 """On whose behalf connections of this context are dialled: the call's id."""
@@ -90,6 +98,8 @@ class SimNetwork:
         self.listeners: dict[tuple[str, int], SimServer] = {}
         self.connections: dict[int, Connection] = {}
         self.observers: list[ConnectionObserver] = []
+        self.refusals = Refusals()
+        self.gates: Gates = lambda connection: None
         self._hosts: dict[str, str] = {}
         self._free_ports = itertools.count(FIRST_SERVER_PORT)
         self._open: dict[SimTransport, None] = {}
@@ -140,13 +150,20 @@ class SimNetwork:
 
         Raises:
             ConnectionRefusedError: Nobody listens there.
+            socket.gaierror: The name is not found.
         """
         connection = self._dial(host, port)
+        refusal = self.refusals.next_for(connection.owner)
         rng = self.seeds.stream("dial", str(connection.id))
         round_trips = 1 + (self.links.tls_round_trips if tls else 0)
         delay = self.links.dns_ns if host in self._hosts else 0
         delay += sum(self.links.up.delay_ns(rng) + self.links.down.delay_ns(rng) for _ in range(round_trips))
         await asyncio.sleep(delay / 1e9)
+        if refusal is not None:
+            refusal.happened(connection.id)
+            refusal.raise_if_unreachable(host)
+            assert isinstance(refusal.how, int), "the other ways have raised"
+            return self._establish(connection, factory(), RefusingServer(refusal.how))
         server = self.listeners.get(connection.server_address) or self.listeners.get((ANY_ADDRESS, port))
         if server is None:
             raise ConnectionRefusedError(
@@ -179,6 +196,7 @@ class SimNetwork:
         server = SimTransport(self, connection, "server", server_protocol, self.links.down)
         client.peer, server.peer = server, client
         connection.client, connection.server = client, server
+        connection.gate = self.gates(connection)
         self._open[client] = self._open[server] = None
         for observer in self.observers:
             observer.established(connection)
@@ -196,25 +214,53 @@ class SimNetwork:
 
     # Faults
 
-    def cut(self, connection_id: int, how: Literal["reset", "close", "silent"] = "reset") -> None:
+    def cut(self, connection_id: int, how: Ending = "reset", direction: Direction = "both") -> None:
         """End a connection.
 
         Args:
             connection_id: Which.
             how: ``reset``: both ends see a reset; ``close``: the server closes TCP in order, without a WebSocket close;
                 ``silent``: nothing arrives any more, and nobody is told.
+            direction: With ``silent``: which way nothing arrives; ``up`` is towards the server.
         """
         connection = self.connections[connection_id]
         if how == "silent":
-            connection.silent = True
+            for transport in self._senders(connection_id, direction):
+                transport.silent = True
         elif how == "close" and connection.server is not None:
             connection.server.close()
         else:
-            for transport in (connection.server, connection.client):
-                if transport is not None:
-                    transport.reset(ConnectionResetError("the connection was cut"))
+            for transport in self._senders(connection_id, "both"):
+                transport.reset(ConnectionResetError("the connection was cut"))
 
-    def stall(self, connection_id: int, duration_ns: int) -> None:
+    def stall(self, connection_id: int, duration_ns: int, direction: Direction = "both") -> None:
         """Let nothing of a connection arrive for a while; then all of it arrives, in order."""
+        for transport in self._senders(connection_id, direction):
+            transport.stalled_until_ns = max(transport.stalled_until_ns, self.loop.now_ns + duration_ns)
+
+    def slow(self, connection_id: int, slowdown: Slowdown, direction: Direction = "both") -> None:
+        """Let a connection be slow for a while."""
+        for transport in self._senders(connection_id, direction):
+            transport.slowdown = slowdown
+
+    def alter_next_message(
+        self, connection_id: int, alteration: Alteration, happened: Callable[[], None] = lambda: None
+    ) -> None:
+        """Let something happen to the server's next message; the network must have been given ``gates``."""
+        gate = self.connections[connection_id].gate
+        assert gate is not None, "messages pass no gate: set SimNetwork.gates before anything is dialled"
+        gate.alter_next(alteration, happened)
+
+    def close_with(self, connection_id: int, code: int, reason: str = "") -> None:
+        """Let a close frame of the server arrive now. The server learns of it by the client's answer."""
         connection = self.connections[connection_id]
-        connection.stalled_until_ns = max(connection.stalled_until_ns, self.loop.now_ns + duration_ns)
+        if connection.client is not None:
+            gate = connection.gate
+            frame = close_message(code, reason) if gate is None else gate.close(code, reason)
+            connection.client.receive(frame)
+
+    def _senders(self, connection_id: int, direction: Direction) -> list[SimTransport]:
+        """The ends that send in a direction; the server's first."""
+        connection = self.connections[connection_id]
+        ends = {"down": [connection.server], "up": [connection.client], "both": [connection.server, connection.client]}
+        return [end for end in ends[direction] if end is not None]

@@ -6,13 +6,18 @@ import asyncio
 import ipaddress
 import itertools
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from roomkit_sim.errors import NotSimulatedError
 from roomkit_sim.sim.world.connection import ConnectionObserver
+from roomkit_sim.sim.world.link import Slowdown
 from roomkit_sim.sim.world.loopback import ADDRESS, Loopback
-from roomkit_sim.sim.world.network import connection_owner
+from roomkit_sim.sim.world.message_gate import Alteration, MessageGate, close_message
+from roomkit_sim.sim.world.network import Direction, Ending, Gates, connection_owner
 from roomkit_sim.sim.world.real_tap import ClientEnd
+from roomkit_sim.sim.world.refusals import Refusals
 
 __all__ = ["RealConnection", "RealNetwork", "RealTimeLoop"]
 
@@ -27,6 +32,7 @@ class RealConnection:
         owner: On whose behalf it was dialled (see ``connection_owner``).
         client_address: The client's end, once it is connected.
         end: The client's transport.
+        gate: What the server's messages pass on their way to the client.
     """
 
     id: int
@@ -34,6 +40,7 @@ class RealConnection:
     owner: str | None
     client_address: tuple[str, int] | None = None
     end: ClientEnd | None = None
+    gate: MessageGate | None = None
 
     @property
     def leaves_machine(self) -> bool:
@@ -56,6 +63,8 @@ class RealNetwork:
         self.is_open = is_open
         self.observers: list[ConnectionObserver] = []
         self.connections: dict[int, RealConnection] = {}
+        self.refusals = Refusals()
+        self.gates: Gates = lambda connection: None
         self._routes: dict[str, Loopback] = {}
         self._by_address: dict[tuple[str, int], RealConnection] = {}
         self._numbers = itertools.count(1)
@@ -89,6 +98,7 @@ class RealNetwork:
         """The connection stands."""
         assert connection.client_address is not None
         self._by_address[connection.client_address] = connection
+        connection.gate = self.gates(connection)
         for observer in self.observers:
             observer.established(connection)
 
@@ -96,7 +106,7 @@ class RealNetwork:
         """The connection whose client has this address: how a server learns whose it is."""
         return self._by_address[address]
 
-    def cut(self, connection_id: int, how: Literal["reset", "close", "silent"] = "reset") -> None:
+    def cut(self, connection_id: int, how: Ending = "reset", direction: Direction = "both") -> None:
         """End a connection; see ``SimNetwork.cut``."""
         end = self.connections[connection_id].end
         if end is None:
@@ -107,13 +117,36 @@ class RealNetwork:
             case "close":
                 end.end()
             case "silent":
-                end.silence()
+                end.silence(direction)
 
-    def stall(self, connection_id: int, duration_ns: int) -> None:
+    def stall(self, connection_id: int, duration_ns: int, direction: Direction = "both") -> None:
         """Let nothing of a connection pass for a while; then all of it passes, in order."""
         end = self.connections[connection_id].end
         if end is not None:
-            end.stall(duration_ns / 1e9)
+            end.stall(duration_ns / 1e9, direction)
+
+    def slow(self, connection_id: int, slowdown: Slowdown, direction: Direction = "both") -> None:
+        """Not possible here.
+
+        Raises:
+            NotSimulatedError: Always.
+        """
+        raise NotSimulatedError("a slow link needs simulated time: sockets of this machine have no speed to take away")
+
+    def alter_next_message(
+        self, connection_id: int, alteration: Alteration, happened: Callable[[], None] = lambda: None
+    ) -> None:
+        """Let something happen to the server's next message; see ``SimNetwork.alter_next_message``."""
+        gate = self.connections[connection_id].gate
+        assert gate is not None, "messages pass no gate: set RealNetwork.gates before anything is dialled"
+        gate.alter_next(alteration, happened)
+
+    def close_with(self, connection_id: int, code: int, reason: str = "") -> None:
+        """Let a close frame of the server arrive now."""
+        connection = self.connections[connection_id]
+        if connection.end is not None:
+            gate = connection.gate
+            connection.end.receive(close_message(code, reason) if gate is None else gate.close(code, reason))
 
 
 class RealTimeLoop(asyncio.SelectorEventLoop):
@@ -141,10 +174,15 @@ class RealTimeLoop(asyncio.SelectorEventLoop):
             if settings.get("ssl"):
                 settings |= {"ssl": target.client_tls, "server_hostname": ADDRESS}
         connection = self._network.dial(host)
+        refusal = self._network.refusals.next_for(connection.owner)
+        if refusal is not None:
+            refusal.happened(connection.id)
+            refusal.raise_if_unreachable(host)
 
         def listened_to() -> Any:
             protocol = protocol_factory()
             connection.end = ClientEnd(self._network, connection, protocol)
+            connection.end.refused_with = refusal.how if refusal is not None and isinstance(refusal.how, int) else None
             return protocol
 
         _, protocol = await super().create_connection(listened_to, name, port, **settings)

@@ -9,7 +9,10 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from roomkit_sim.sim.world.refusals import refusal_text
+
 if TYPE_CHECKING:
+    from roomkit_sim.sim.world.network import Direction
     from roomkit_sim.sim.world.real_network import RealConnection, RealNetwork
 
 __all__ = ["ClientEnd"]
@@ -30,7 +33,9 @@ class ClientEnd(asyncio.Transport):
         self._connection = connection
         self._protocol = protocol
         self._transport: Any = None
-        self._silent = False
+        self.refused_with: int | None = None
+        self._silent: Direction | None = None
+        self._stalled: Direction | None = None
         self._stalled_until: float | None = None
         self._held: list[tuple[bool, bytes]] = []
         self._lost = False
@@ -56,25 +61,26 @@ class ClientEnd(asyncio.Transport):
             self._protocol.eof_received()
             self._transport.close()
 
-    def silence(self) -> None:
+    def silence(self, direction: Direction = "both") -> None:
         """Let nothing through any more, and tell nobody."""
-        self._silent = True
+        self._silent = direction if self._silent in (None, direction) else "both"
 
-    def stall(self, seconds: float) -> None:
+    def stall(self, seconds: float, direction: Direction = "both") -> None:
         """Hold everything for a while."""
         loop = asyncio.get_running_loop()
+        self._stalled = direction if self._stalled in (None, direction) else "both"
         self._stalled_until = max(self._stalled_until or 0.0, loop.time() + seconds)
         loop.call_at(self._stalled_until, self._release)
 
     def _release(self) -> None:
         if self._stalled_until is None or asyncio.get_running_loop().time() < self._stalled_until:
             return
-        self._stalled_until = None
+        self._stalled_until = self._stalled = None
         held, self._held = self._held, []
         for outwards, data in held:
             if outwards:
                 self._transport.write(data)
-            elif not self._lost:
+            else:
                 self._deliver(data)
 
     # From the network to the protocol
@@ -86,16 +92,23 @@ class ClientEnd(asyncio.Transport):
         self._made(self)
 
     def _on_data(self, data: bytes) -> None:
-        if self._silent or self._lost:
+        if self._silent in ("down", "both"):
             return
-        if self._stalled_until is not None:
+        if self._stalled in ("down", "both"):
             self._held.append((False, bytes(data)))
             return
         self._deliver(data)
 
     def _deliver(self, data: bytes) -> None:
+        gate = self._connection.gate
+        self.receive(bytes(data) if gate is None else gate.feed(data))
+
+    def receive(self, data: bytes) -> None:
+        """Give the protocol what has arrived."""
+        if not data or self._lost:
+            return
         for observer in self._network.observers:
-            observer.client_received(self._connection, bytes(data))
+            observer.client_received(self._connection, data)
         self._data(data)
 
     def _on_lost(self, error: Exception | None) -> None:
@@ -115,10 +128,17 @@ class ClientEnd(asyncio.Transport):
         payload = bytes(data)
         for observer in self._network.observers:
             observer.client_sent(self._connection, payload)
-        if self._stalled_until is not None:
+        if self.refused_with is not None:
+            asyncio.get_running_loop().call_soon(self._refuse, self.refused_with)
+        elif self._stalled in ("up", "both"):
             self._held.append((True, payload))
-        elif not self._silent:
+        elif self._silent not in ("up", "both"):
             self._transport.write(payload)
+
+    def _refuse(self, status: int) -> None:
+        """Answer what was sent as a server that does not upgrade; the real one never sees it."""
+        self.receive(refusal_text(status))
+        self.end()
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
         """Send the pieces as one."""

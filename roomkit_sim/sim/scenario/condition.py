@@ -1,0 +1,36 @@
+"""Circumstances under which a scenario is played besides its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roomkit_sim.sim.scenario.faults import Fault, Flip
+from roomkit_sim.sim.scenario.switches import SWITCHES
+
+__all__ = ["NO_CONDITION", "Condition"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition.
+
+    Args:
+        name: In ids, rows and files; empty where there is none.
+        faults: What goes wrong.
+        requires: Stages that the first handoff must have when nothing goes wrong, or there is nothing to disturb.
+        options: What has to be said to pytest to get it again.
+    """
+
+    name: str = ""
+    faults: tuple[Fault, ...] = ()
+    requires: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    def concerns(self, provider: str) -> bool:
+        """Whether the provider's service has all that is to go wrong."""
+        names = [fault.switch for fault in self.faults if isinstance(fault, Flip)]
+        return all(SWITCHES[name].concerns(provider) for name in names)
+
+
+NO_CONDITION = Condition()
+"""None but the scenario's own circumstances."""
