@@ -51,6 +51,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="virtual (default): simulated time and network; real: this machine's time, over loopback sockets",
     )
     group.addoption(
+        "--sim-faults",
+        default="none",
+        metavar="none|matrix|FILE",
+        help="what goes wrong besides what scenarios say: none (default); matrix: every fault at every stage of the "
+        "first handoff, with a heat map of what became of the calls; or a file with a list of faults",
+    )
+    group.addoption(
         "--sim-output",
         default=None,
         metavar="DIR",
@@ -85,6 +92,13 @@ def _check_options(config: pytest.Config) -> None:
         parse_seeds(config.getoption("--sim-seeds"))
     except ScenarioError as error:
         raise pytest.UsageError(str(error)) from error
+    if config.getoption("--sim-faults") not in ("none", "matrix"):
+        from roomkit_sim.sim.faults.choice import fault_choice
+
+        try:
+            fault_choice(config.getoption("--sim-faults"), config.invocation_params.dir)
+        except ScenarioError as error:
+            raise pytest.UsageError(f"--sim-faults: {error}") from error
     if config.getoption("--sim-output") is not None:
         from roomkit_sim.pytest_plugin.places import why_not_replaceable
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roomkit_sim.errors import RoomkitSimError
+from roomkit_sim.errors import NothingToDisturbError, RoomkitSimError
 from roomkit_sim.pytest_plugin import simulation_session
 from roomkit_sim.pytest_plugin.places import shown
 from roomkit_sim.pytest_plugin.session import SimulationFailed
@@ -22,11 +22,12 @@ class ScenarioFile(pytest.File):
     """A file of scenarios."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """One item a scenario and seed."""
+        """One item a scenario, provider, seed and condition."""
         session = simulation_session(self.config)
         path = shown(self.path, self.config)
         for source in load(self.path):
-            for plan in plans(source, session.seeds(self.path), path, session.mode):
+            conditions = session.conditions(self.path, source.scenario)
+            for plan in plans(source, session.seeds(self.path), path, session.mode, conditions):
                 # As a string: pytest 9.2 takes ids apart at their brackets, and --lf compares the parts.
                 yield ScenarioItem.from_parent(self, name=plan.id, plan=plan, nodeid=f"{self.nodeid}::{plan.id}")
 
@@ -48,9 +49,14 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         """Play it, keep its calls, and fail if anything is found in one of them."""
         session = simulation_session(self.config)
-        run = session.played(self.plan)
+        try:
+            run = session.played(self.plan)
+        except NothingToDisturbError as error:
+            pytest.skip(str(error))
         texts = [text for call in run.calls if (text := session.keep(call)) is not None]
         self.user_properties.append(("seed", self.plan.seed))
+        outcomes = [call.outcome.kind for call in run.calls if call.outcome is not None]
+        self.user_properties += [("outcome", kind) for kind in outcomes]
         ears = [metrics.latencies.ear_ms for metrics in run.handoffs if metrics.latencies.ear_ms is not None]
         if ears:
             self.user_properties.append(("handoff_ear_ms_max", max(ears)))

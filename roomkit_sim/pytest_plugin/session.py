@@ -9,19 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from roomkit_sim.errors import ReportError, RoomkitSimError
+from roomkit_sim.errors import NothingToDisturbError, ReportError, RoomkitSimError
 from roomkit_sim.pytest_plugin.places import output_of, shown, staging_of
 from roomkit_sim.sim.checks.checked_call import CheckedCall
+from roomkit_sim.sim.faults.choice import fault_choice
 from roomkit_sim.sim.report.failure_text import failure_text
 from roomkit_sim.sim.report.folder import ArtifactPolicy
+from roomkit_sim.sim.report.heat_map import heat_map_lines
 from roomkit_sim.sim.report.staging import Staging
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.totals import Totals
 from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.live_allowance import LiveAllowance
+from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.simulate import Run, run_plan
+from roomkit_sim.sim.scenario.condition import Condition
 from roomkit_sim.sim.scenario.mode import Mode
+from roomkit_sim.sim.scenario.model import Scenario
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.scenario.seeds import parse_seeds
 
@@ -49,28 +54,37 @@ class SimulationSession:
         self.totals: Totals | None = None
         self._failure: str | None = None
         self._seeds = parse_seeds(config.getoption("--sim-seeds"))
+        self._faults = fault_choice(config.getoption("--sim-faults"), config.invocation_params.dir)
+        self._rehearsals = Rehearsals()
         _make_importable(config.rootpath)
 
     def seeds(self, path: Path) -> tuple[int, ...]:
         """The seeds for a file: those asked for, and those that a node id on the command line or ``--lf`` names."""
+        return tuple(dict.fromkeys([*self._seeds, *(int(seed) for seed, _ in self._named(path))]))
+
+    def conditions(self, path: Path, scenario: Scenario) -> tuple[Condition, ...]:
+        """The conditions for a scenario of a file: those asked for, and those that a node id names."""
+        return self._faults.conditions_of(scenario, [name for _, name in self._named(path) if name])
+
+    def _named(self, path: Path) -> list[tuple[str, str]]:
+        """Seed and condition of each run of a file that is named on the command line or by ``--lf``."""
         named: list[str] = [*self._config.args]
         if self._config.getoption("lf", False) and self._config.cache is not None:
             named += self._config.cache.get("cache/lastfailed", {})
-        wanted = [
-            int(match[1])
-            for argument in named
-            if path.name in argument and (match := re.search(r"-s(\d+)[^\]]*\]$", argument))
-        ]
-        return tuple(dict.fromkeys([*self._seeds, *wanted]))
+        found = [re.search(r"-s(\d+)(?:-([^\]]*))?\]$", argument) for argument in named if path.name in argument]
+        return [(match[1], match[2] or "") for match in found if match]
 
     def played(self, plan: Plan, app: Answer | None = None) -> Run:
         """Play a plan. One that cannot be played is in the report as invalid.
 
         Raises:
+            NothingToDisturbError: Its condition does not concern the scenario.
             RoomkitSimError: It cannot be played.
         """
         try:
-            run = run_plan(self._allowance.admit(plan), app)
+            run = run_plan(self._allowance.admit(plan), app, self._rehearsals)
+        except NothingToDisturbError:
+            raise
         except RoomkitSimError as error:
             self.staging.add_unplayed(plan, error)
             raise
@@ -108,6 +122,10 @@ class SimulationSession:
         if self._failure is not None:
             reporter.line(f"no report: {self._failure}", red=True)
         if self.totals is not None:
+            for text in heat_map_lines(
+                self.totals.heat_maps, lambda text, **colour: reporter._tw.markup(text, **colour)
+            ):
+                reporter.write_line(text)
             for line in terminal_lines(self.totals, Path(shown(self.output, self._config))):
                 reporter.line(line)
 

@@ -67,7 +67,7 @@ MATRIX: Sequence[Row] = (
     Row("swap", "the server's next two messages change places", lambda at: (Reorder(stage=at),)),
     Row("no-json", "the server's next message is other text", lambda at: (Corrupt(how="no_json", stage=at),)),
     Row("half", "the server's next message breaks off", lambda at: (Corrupt(how="truncated", stage=at),)),
-    Row("bad-frame", "the server's next frame is none", lambda at: (Corrupt(how="bad_frame", stage=at),)),
+    Row("garbled", "the server's next frame is none", lambda at: (Corrupt(how="bad_frame", stage=at),)),
     Row("go-away", "the server closes in 1.5 s, and says so", lambda at: (GoAway(time_left_ms=1_500, stage=at),)),
     Row("1000", "the server ends the session", lambda at: (Close(code=1000, stage=at),)),
     Row("1001", "the server goes away", lambda at: (Close(code=1001, stage=at),)),

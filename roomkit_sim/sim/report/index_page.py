@@ -13,6 +13,7 @@ from roomkit_sim.sim.report.staging import Collected
 from roomkit_sim.sim.report.terminal import verdict_line
 from roomkit_sim.sim.report.totals import Totals, quantile
 from roomkit_sim.sim.trace.events import Json
+from roomkit_sim.sim.trace.handoff_stages import STAGES
 
 __all__ = ["DotStrip", "dot_strip", "index_page"]
 
@@ -41,6 +42,8 @@ def index_page(totals: Totals, collected: Collected, info: dict[str, Json]) -> s
         good=totals.passed == totals.calls,
         calls=sorted(collected.calls, key=lambda row: (row["verdict"] == "passed", str(row["slug"]))),
         findings=collected.findings,
+        heat_maps=totals.heat_maps,
+        stages=STAGES,
         strips=strips,
         strip_px=_PX,
         transitions=_transitions(collected.handoffs),

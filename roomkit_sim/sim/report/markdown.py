@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.checks.findings import Severity
+from roomkit_sim.sim.report.heat_map import heat_map_markdown
 from roomkit_sim.sim.report.rows import Row
 from roomkit_sim.sim.report.staging import Collected
 from roomkit_sim.sim.report.terminal import milliseconds, verdict_line
@@ -62,6 +63,7 @@ def _lines(totals: Totals, collected: Collected, info: dict[str, Json]) -> Itera
         for row in shown:
             yield _finding(row)
         yield ""
+    yield from heat_map_markdown(totals.heat_maps)
     yield "<details><summary>All scenarios</summary>"
     yield ""
     yield "| scenario | calls | handoffs completed | refused | ear p50 ms | p90 | max | verdict |"

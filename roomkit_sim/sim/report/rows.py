@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.checks.findings import Finding
+from roomkit_sim.sim.checks.outcome import Outcome
+from roomkit_sim.sim.faults.excuses import strikes
+from roomkit_sim.sim.faults.matrix import split
 from roomkit_sim.sim.metrics.caller_audio import account
 from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
@@ -14,8 +17,9 @@ from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.files import digest
 from roomkit_sim.sim.trace.handoff_stages import STAGES
+from roomkit_sim.sim.trace.record import CallRecord
 
-__all__ = ["CALL_COLUMNS", "FINDING_COLUMNS", "HANDOFF_COLUMNS", "Row", "Rows", "rows_of", "unplayed"]
+__all__ = ["CALL_COLUMNS", "FAULT_COLUMNS", "FINDING_COLUMNS", "HANDOFF_COLUMNS", "Row", "Rows", "rows_of", "unplayed"]
 
 Row = dict[str, Json]
 
@@ -69,6 +73,9 @@ HANDOFF_COLUMNS = (
 FINDING_COLUMNS = (*_IDENTITY, "code", "severity", "at_ns", "where", "message", "expected", "actual")
 
 
+FAULT_COLUMNS = (*_IDENTITY, "fault", "stage", "struck_ns", "outcome", "extra_ms", "reasons", "slug", "rerun")
+
+
 @dataclass(frozen=True)
 class Rows:
     """What one call contributes.
@@ -77,11 +84,13 @@ class Rows:
         call: A row of ``calls.csv``.
         handoffs: Rows of ``handoffs.csv``.
         findings: Rows of ``findings.csv``.
+        faults: Rows of ``faults.csv``: one if the call was disturbed on purpose.
     """
 
     call: Row
     handoffs: Sequence[Row]
     findings: Sequence[Row]
+    faults: Sequence[Row] = ()
 
 
 def rows_of(checked: CheckedCall) -> Rows:
@@ -119,7 +128,23 @@ def rows_of(checked: CheckedCall) -> Rows:
         call,
         [{**identity, "slug": record.slug, **_handoff(metrics)} for metrics in handoffs],
         [{**identity, **_finding(finding)} for finding in checked.findings],
+        [] if checked.outcome is None else [{**identity, **_fault(record, checked.outcome)}],
     )
+
+
+def _fault(record: CallRecord, outcome: Outcome) -> Row:
+    fault, stage = split(record.condition)
+    struck = strikes(record)
+    return {
+        "fault": fault,
+        "stage": stage,
+        "struck_ns": struck[0].t_ns if struck else None,
+        "outcome": outcome.kind,
+        "extra_ms": outcome.extra_ms,
+        "reasons": "; ".join(outcome.reasons),
+        "slug": record.slug,
+        "rerun": record.rerun,
+    }
 
 
 def unplayed(plan: Plan, error: Exception) -> Rows:
@@ -131,7 +156,7 @@ def unplayed(plan: Plan, error: Exception) -> Rows:
         "provider": plan.provider,
         "clock": plan.mode.clock,
         "seed": plan.seed,
-        "condition": "",
+        "condition": plan.condition,
         "call": scenario.scenario,
     }
     finding: Row = {"code": "APP006", "severity": "invalid", "message": str(error), "where": plan.source}

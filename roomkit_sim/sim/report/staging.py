@@ -35,6 +35,7 @@ class Collected:
         self.calls = [row.call for row in rows]
         self.handoffs = [handoff for row in rows for handoff in row.handoffs]
         self.findings = [finding for row in rows for finding in row.findings]
+        self.faults = [fault for row in rows for fault in row.faults]
 
 
 class Staging:
@@ -93,7 +94,9 @@ class Staging:
         rows = []
         for path in sorted((self.folder / _ROWS).glob("*.json")):
             data = json.loads(path.read_text(encoding="utf-8"))
-            rows.append(Rows({**data["call"], "kept": data["kept"]}, data["handoffs"], data["findings"]))
+            rows.append(
+                Rows({**data["call"], "kept": data["kept"]}, data["handoffs"], data["findings"], data["faults"])
+            )
         return Collected(rows)
 
     def join_events(self) -> None:
@@ -149,7 +152,7 @@ class Staging:
 
 
 def _lists(rows: Rows) -> Mapping[str, Json]:
-    return {"handoffs": [*rows.handoffs], "findings": [*rows.findings]}
+    return {"handoffs": [*rows.handoffs], "findings": [*rows.findings], "faults": [*rows.faults]}
 
 
 def _json(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from roomkit_sim.sim.checks.findings import Severity
+from roomkit_sim.sim.report.heat_map import HeatMap, heat_maps
 from roomkit_sim.sim.report.rows import Row
 from roomkit_sim.sim.report.staging import Collected
 
@@ -52,6 +53,7 @@ class Totals:
         refused: How many were refused.
         completed: After how many the new agent was heard.
         kinds: Which kinds of calls were made: clock and what answered, each.
+        heat_maps: What became of the calls that were disturbed on purpose.
     """
 
     scenarios: tuple[ScenarioTotals, ...]
@@ -62,6 +64,7 @@ class Totals:
     refused: int
     completed: int
     kinds: tuple[tuple[str, str], ...]
+    heat_maps: tuple[HeatMap, ...] = ()
 
     @property
     def passed(self) -> int:
@@ -82,6 +85,7 @@ def totals(collected: Collected) -> Totals:
         refused=sum(scenario.refused for scenario in scenarios),
         completed=sum(scenario.completed for scenario in scenarios),
         kinds=tuple(sorted({(str(call["clock"]), str(call["against"])) for call in collected.calls})),
+        heat_maps=heat_maps(collected.faults),
     )
 
 

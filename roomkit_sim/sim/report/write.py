@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from roomkit_sim.sim.report.markdown import summary_markdown
-from roomkit_sim.sim.report.rows import CALL_COLUMNS, FINDING_COLUMNS, HANDOFF_COLUMNS, Row
+from roomkit_sim.sim.report.rows import CALL_COLUMNS, FAULT_COLUMNS, FINDING_COLUMNS, HANDOFF_COLUMNS, Row
 from roomkit_sim.sim.report.run_info import run_info
 from roomkit_sim.sim.report.staging import Staging
 from roomkit_sim.sim.report.totals import Totals, totals
@@ -40,6 +40,8 @@ def write_report(staging: Staging, output: Path, command: str) -> Totals:
     write_text(folder / "calls.csv", as_csv(CALL_COLUMNS, collected.calls))
     write_text(folder / "handoffs.csv", as_csv(HANDOFF_COLUMNS, collected.handoffs))
     write_text(folder / "findings.csv", as_csv(FINDING_COLUMNS, collected.findings))
+    if collected.faults:
+        write_text(folder / "faults.csv", as_csv(FAULT_COLUMNS, collected.faults))
     write_text(folder / "summary.md", summary_markdown(summed, collected, info))
     write_text(folder / "index.html", index_page(summed, collected, info))
     staging.join_events()

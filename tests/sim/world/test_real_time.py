@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from roomkit_sim.errors import BudgetExceededError
+from roomkit_sim.errors import BudgetExceededError, NotSimulatedError
+from roomkit_sim.sim.world.link import Slowdown
+from roomkit_sim.sim.world.message_gate import MessageGate
 from roomkit_sim.sim.world.network import connection_owner
 from roomkit_sim.sim.world.real_time import RealTimeWorld
+from roomkit_sim.sim.world.refusals import Refusal
 
 NAME = "voice.example"
 URL = f"wss://{NAME}/"
@@ -130,6 +133,63 @@ def test_a_stalled_connection_carries_everything_later_in_order() -> None:
             return heard, world.now_ns - began_ns >= SECOND_NS // 5
 
     assert in_world(talk)[0] == (["one", "two", "three"], True)
+
+
+def test_one_direction_can_stall_alone() -> None:
+    async def talk(world: RealTimeWorld) -> tuple[bool, str | bytes]:
+        async with connect(URL) as client:
+            world.network.stall(1, SECOND_NS // 5, "down")
+            began_ns = world.now_ns
+            await client.send("hello")
+            return world.now_ns - began_ns < SECOND_NS // 5, await client.recv()
+
+    assert in_world(talk)[0] == (True, "hello")
+
+
+def test_messages_are_altered_on_sockets_too() -> None:
+    async def talk(world: RealTimeWorld) -> list[str | bytes]:
+        world.network.gates = lambda connection: MessageGate()
+        async with connect(URL) as client:
+            world.network.alter_next_message(1, "duplicate")
+            await client.send("hello")
+            return [await client.recv(), await client.recv()]
+
+    assert in_world(talk)[0] == ["hello", "hello"]
+
+
+def test_a_close_frame_comes_on_sockets_too() -> None:
+    async def talk(world: RealTimeWorld) -> int | None:
+        async with connect(URL) as client:
+            world.network.close_with(1, 1011)
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            return client.protocol.close_code
+
+    assert in_world(talk)[0] == 1011
+
+
+@pytest.mark.parametrize(
+    ("how", "error"), [("dns", socket.gaierror), ("refused", ConnectionRefusedError), (403, InvalidStatus)]
+)
+def test_a_planned_refusal_is_met_on_sockets_too(how: Any, error: type[Exception]) -> None:
+    async def talk(world: RealTimeWorld) -> list[int]:
+        met: list[int] = []
+        world.network.refusals.plan(None, Refusal(how, met.append))
+        with pytest.raises(error):
+            await connect(URL)
+        async with connect(URL):
+            return met
+
+    assert in_world(talk)[0] == [1]
+
+
+def test_a_link_of_this_machine_cannot_be_made_slow() -> None:
+    async def talk(world: RealTimeWorld) -> None:
+        async with connect(URL):
+            world.network.slow(1, Slowdown(SECOND_NS))
+
+    with pytest.raises(NotSimulatedError, match="a slow link needs simulated time"):
+        in_world(talk)
 
 
 def test_a_run_that_hangs_is_stopped_and_says_who_waits() -> None:
