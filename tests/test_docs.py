@@ -21,13 +21,13 @@ from roomkit_sim.sim.scenario.caller import Caller, HangUp, Say, Wait
 from roomkit_sim.sim.scenario.expect import Budget, Expectation, HandoffExpectation, TranscriptExpectation
 from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.mind import Latency, Persona, Rule
-from roomkit_sim.sim.scenario.model import Fault, LinkSpec, NetworkSpec, Scenario
+from roomkit_sim.sim.scenario.model import LinkSpec, NetworkSpec, Scenario
 from roomkit_sim.sim.scenario.service import Service
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "scenario-file.md").read_text()
 MODELS = (
-    Scenario, Caller, Say, Wait, HangUp, Persona, Rule, Latency, NetworkSpec, LinkSpec, Fault, Expectation,
+    Scenario, Caller, Say, Wait, HangUp, Persona, Rule, Latency, NetworkSpec, LinkSpec, Expectation,
     HandoffExpectation, TranscriptExpectation, Budget, Service,
 )  # fmt: skip
 

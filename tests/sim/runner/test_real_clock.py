@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from roomkit_sim.sim import simulate
-from roomkit_sim.sim.scenario.mode import Clock, Mode
-from tests.sim.runner.finance_line import SCENARIOS, application, short_call
+import pytest
 
-CLOCKS: tuple[Clock, Clock] = ("real", "virtual")
+from roomkit_sim.sim import Run, simulate
+from roomkit_sim.sim.scenario.mode import Mode
+from tests.sim.runner.finance_line import SCENARIOS, application, short_call
 
 HURRIED: dict[str, Any] = {
     "script": [
@@ -21,13 +23,22 @@ HURRIED: dict[str, Any] = {
 }
 
 
+def on_a_machine_that_keeps_up(play: Callable[[], Run]) -> Run:
+    """A run during which the machine, which may be busy with other tests, was never late."""
+    for _ in range(4):
+        run = play()
+        if not any(event.name == "world.lag" and event.t_ns > 0 for event in run.record.events):
+            return run
+    pytest.skip("this machine is too busy for real time at the moment")
+
+
 def test_a_handoff_over_real_sockets_leaves_the_trace_that_a_simulated_one_does() -> None:
     scenario = short_call(caller=HURRIED)
     real, virtual = (
-        simulate(scenario, app=application(), base_dir=SCENARIOS, mode=Mode(clock=clock)) for clock in CLOCKS
+        on_a_machine_that_keeps_up(partial(simulate, scenario, app=application(), base_dir=SCENARIOS, mode=mode))
+        for mode in (Mode(clock="real"), Mode(clock="virtual"))
     )
-    # A machine that is busy with other tests may be late, which says nothing about the call.
-    assert [finding for finding in real.findings if finding.code != "INVALID009"] == []
+    assert real.findings == ()
     assert real.record.clock == "real"
     assert "--sim-clock" not in virtual.record.rerun
     for kind in ("wire.dial", "wire.open", "wire.close", "server.persona", "server.tool_call", "runtime.reconfigure"):
