@@ -9,7 +9,7 @@ import typer
 
 from roomkit_sim.errors import RoomkitSimError
 from roomkit_sim.sim.report.folder import ArtifactPolicy
-from roomkit_sim.sim.scenario.mode import Against, Clock, Mode
+from roomkit_sim.sim.scenario.mode import RECORDINGS, Against, Clock, Mode, Recording
 
 __all__ = ["app"]
 
@@ -28,8 +28,12 @@ def run(
     paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
     seeds: Annotated[str, typer.Option(help="7, 10x, 1,5,9 or 0-99.")] = "0",
     provider: Annotated[
-        Against, typer.Option(help="Who answers: our server with the scenario's mind, or the service itself.")
+        Against, typer.Option(help="Who answers: our server with the scenario's mind, a recording, or the service.")
     ] = "fake",
+    recording: Annotated[
+        Recording, typer.Option("--record", help="Which calls are recorded, in the manner of vcrpy.")
+    ] = "none",
+    recordings: Annotated[Path, typer.Option(help="The folder of recordings.")] = RECORDINGS,
     live_minutes: Annotated[float, typer.Option(help="With --provider live: how long all calls may last.")] = 10.0,
     clock: Annotated[Clock, typer.Option(help="Simulated time, or this machine's over loopback sockets.")] = "virtual",
     output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
@@ -39,8 +43,9 @@ def run(
     from roomkit_sim.sim.runner.batch import play_files
     from roomkit_sim.sim.runner.live_allowance import LiveAllowance
 
-    mode, allowance = Mode(clock=clock, against=provider), LiveAllowance(live_minutes)
+    allowance = LiveAllowance(live_minutes)
     try:
+        mode = Mode(clock=clock, against=provider, recording=recording, recordings=recordings)
         passed = play_files(paths, seeds, output, artifacts, typer.echo, mode=mode, allowance=allowance)
     except RoomkitSimError as error:
         _stop(error)

@@ -33,9 +33,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sim-provider",
         default="fake",
-        choices=["fake", "live"],
-        help="who answers: fake (default), our server with the scenario's mind; live, the service itself, in real "
-        "time, with a key from the environment",
+        choices=["fake", "replay", "live"],
+        help="who answers: fake (default), our server with the scenario's mind; replay, a recording; live, the service "
+        "itself, in real time, with a key from the environment",
+    )
+    group.addoption(
+        "--sim-record",
+        default="none",
+        choices=["none", "once", "new_episodes", "all"],
+        help="which calls are recorded: none (default); once, those without a recording, the others are replayed; "
+        "new_episodes, besides those that no longer go as recorded; all, anew",
+    )
+    group.addoption(
+        "--sim-recordings",
+        default=None,
+        metavar="DIR",
+        help="folder of the recordings; default: recordings",
     )
     group.addoption(
         "--sim-live-minutes",
@@ -90,6 +103,10 @@ def _check_options(config: pytest.Config) -> None:
 
     try:
         parse_seeds(config.getoption("--sim-seeds"))
+        if config.getoption("--sim-provider") != "fake":
+            from roomkit_sim.pytest_plugin.modes import mode_of
+
+            mode_of(config)
     except ScenarioError as error:
         raise pytest.UsageError(str(error)) from error
     if config.getoption("--sim-faults") not in ("none", "matrix"):

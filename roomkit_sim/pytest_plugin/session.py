@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from roomkit_sim.errors import NothingToDisturbError, ReportError, RoomkitSimError
+from roomkit_sim.pytest_plugin.modes import mode_of
 from roomkit_sim.pytest_plugin.places import output_of, shown, staging_of
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.faults.choice import fault_choice
@@ -25,7 +26,6 @@ from roomkit_sim.sim.runner.live_allowance import LiveAllowance
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.simulate import Run, run_plan
 from roomkit_sim.sim.scenario.condition import Condition
-from roomkit_sim.sim.scenario.mode import Mode
 from roomkit_sim.sim.scenario.model import Scenario
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.scenario.seeds import parse_seeds
@@ -49,7 +49,7 @@ class SimulationSession:
         self.output = output_of(config)
         self.staging = Staging(staging_of(config))
         self.policy: ArtifactPolicy = config.getoption("--sim-artifacts")
-        self.mode = Mode(clock=config.getoption("--sim-clock"), against=config.getoption("--sim-provider"))
+        self.mode = mode_of(config)
         self._allowance = LiveAllowance(config.getoption("--sim-live-minutes"))
         self.totals: Totals | None = None
         self._failure: str | None = None

@@ -200,6 +200,16 @@ CODES = {
         "The finding says what; docs/faults.md has the fault and what counts as corrupted. Then read the trace from "
         "world.fault on.",
     ),
+    "WIRE080": Code(
+        "the application did something that was not recorded",
+        "A prompt, a voice, a tool or the order of things has changed since the call was recorded.",
+        "The finding shows both messages. If the change is meant, record anew: --sim-record=all, or new_episodes.",
+    ),
+    "WIRE081": Code(
+        "the call ended before all that was recorded had happened (warning)",
+        "The caller or the application ended the call earlier than in the recording.",
+        "See why it ended early, or record anew.",
+    ),
     "APP001": Code(
         "the application raised",
         "An exception left answer(), or came up while the call was ended.",

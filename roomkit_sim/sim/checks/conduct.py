@@ -43,7 +43,7 @@ def _in_vain(subject: Subject, event: TraceEvent) -> Finding:
 
 def check_hearing(subject: Subject) -> Iterator[Finding]:
     """What the provider understood is what is expected. A service of somebody else's does not tell."""
-    if subject.expect.heard is None or subject.record.plan.get("against") == "live":
+    if subject.expect.heard is None or subject.record.plan.get("witness") == "wire":
         return
     heard = [event for event in subject.record.events if event.name == "server.heard"]
     names = [str(event.data.get("utterance") or UNKNOWN) for event in heard]
@@ -138,6 +138,10 @@ def check_application(subject: Subject) -> Iterator[Finding]:
                 yield _at(subject, event, "APP002", f"connection {event.data.get('conn')}: {event.data.get('why')}")
             case "world.deadlock" | "world.budget_exceeded":
                 yield _at(subject, event, "APP003", str(event.data.get("message")))
+            case "world.drift":
+                yield _at(subject, event, "WIRE080", str(event.data.get("message")))
+            case "world.unplayed":
+                yield _unplayed(subject, event)
             case "world.real_network":
                 yield _at(subject, event, "APP004", str(event.data.get("message")))
             case "world.unhandled":
@@ -146,6 +150,11 @@ def check_application(subject: Subject) -> Iterator[Finding]:
                 yield _at(subject, event, "APP005", _failed(event))
             case _:
                 pass
+
+
+def _unplayed(subject: Subject, event: TraceEvent) -> Finding:
+    message, where = str(event.data.get("message")), subject.record.source
+    return Finding("WIRE081", message, at_ns=None, where=where, severity=Severity.WARNING)
 
 
 def _raised(event: TraceEvent) -> str:

@@ -71,7 +71,7 @@ def check_switches(subject: Subject) -> Iterator[Finding]:
 
 def check_heard_at_all(subject: Subject) -> Iterator[Finding]:
     """Of a caller who spoke, something was heard. A service of somebody else's need not tell."""
-    if subject.record.plan.get("against") == "live":
+    if subject.record.plan.get("witness") == "wire":
         return
     names = {event.name for event in subject.record.events}
     if "caller.speech_end" in names and "server.turn_committed" not in names and "server.speech_started" not in names:

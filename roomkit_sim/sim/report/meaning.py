@@ -10,6 +10,7 @@ _MEANINGS = {
     "virtual": "virtual time: latencies are those of the modelled network and provider, not of a real provider",
     "real": "real time over loopback: latencies are those of the scripted provider and of this machine, without a "
     "network; not of a real provider",
+    "replay": "replayed calls: latencies are those of the recording and of the code under test",
     "live": "live calls: latencies are those of the service, the network and the code under test, on this occasion",
 }
 

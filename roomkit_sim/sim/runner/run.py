@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, assert_never
+from typing import assert_never
 
-from roomkit_sim.errors import BudgetExceededError, DeadlockError, RealNetworkError
+from roomkit_sim.errors import BudgetExceededError, CassetteDriftError, DeadlockError, RealNetworkError
 from roomkit_sim.sim.adapters.base import Adapter
-from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.caller.exchange import Exchange
-from roomkit_sim.sim.caller.line import environment_secret, simulated_secret
-from roomkit_sim.sim.caller.voices import ConfiguredVoice
+from roomkit_sim.sim.cassette.drift import Drift
+from roomkit_sim.sim.cassette.model import Cassette
+from roomkit_sim.sim.cassette.recorder import CassetteRecorder
+from roomkit_sim.sim.cassette.replay import ReplayServer
+from roomkit_sim.sim.cassette.stage import Identity
 from roomkit_sim.sim.faults.bounds import PATIENCE_MS
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.moments import FrameCounter, Marks, arm
+from roomkit_sim.sim.runner.service import AnyWorld, FakeService, LiveService, RecordedService, Service
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.strikes import Strikes, passes_gates
 from roomkit_sim.sim.runner.wire_watch import observe_wire
+from roomkit_sim.sim.scenario.faults import Fault
 from roomkit_sim.sim.scenario.model import LinkSpec, NetworkSpec
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.scenario.switches import SWITCHES
-from roomkit_sim.sim.servers.catalogue import load_sdk, server_class
-from roomkit_sim.sim.servers.contract import ProtocolServer, ServerSession
+from roomkit_sim.sim.servers.catalogue import load_sdk, sdk_versions, server_class
+from roomkit_sim.sim.servers.contract import ServerSession
 from roomkit_sim.sim.servers.mind import Mind
 from roomkit_sim.sim.servers.switchboard import Switchboard
 from roomkit_sim.sim.trace.recorder import Recorder, TraceSink
@@ -37,7 +40,7 @@ from roomkit_sim.sim.world.message_gate import MessageGate
 from roomkit_sim.sim.world.real_time import RealTimeWorld
 from roomkit_sim.sim.world.world import World
 
-__all__ = ["PlayedRun", "play"]
+__all__ = ["NO_TAPE", "PlayedRun", "Tape", "play"]
 
 _MS = 1_000_000
 
@@ -49,22 +52,43 @@ class PlayedRun:
     Args:
         calls: Its calls, in the order of the scenario.
         sessions: The provider's sessions of each call, by the call's id.
+        faults: What was to go wrong.
         idle_switches: The scenario's switches whose moment never came.
+        cassette: What was recorded.
     """
 
     calls: list[LiveCall]
     sessions: dict[str, list[ServerSession]]
+    faults: tuple[Fault, ...] = ()
     idle_switches: tuple[str, ...] = ()
+    cassette: Cassette | None = None
 
 
-AnyWorld: TypeAlias = World | RealTimeWorld
+@dataclass(frozen=True)
+class Tape:
+    """What is done about recording in a run.
+
+    Args:
+        cassette: Replayed in place of a service.
+        records: Whether the run is recorded.
+    """
+
+    cassette: Cassette | None = None
+    records: bool = False
 
 
-def _make_world(plan: Plan) -> AnyWorld:
+NO_TAPE = Tape()
+
+_STOPS = {DeadlockError: "deadlock", BudgetExceededError: "budget_exceeded", CassetteDriftError: "drift"}
+
+
+def _make_world(plan: Plan, cassette: Cassette | None) -> AnyWorld:
     scenario, budget_ns = plan.scenario, plan.scenario.budget_ms * _MS
     match plan.mode.clock:
         case "virtual":
-            return World(seed=plan.seed, links=link_pair(scenario.network), budget_ns=budget_ns)
+            # The times of a recording have the network in them.
+            links = link_pair(scenario.network) if cassette is None else LinkPair()
+            return World(seed=plan.seed, links=links, budget_ns=budget_ns)
         case "real":
             load_sdk(plan.provider)
             return RealTimeWorld(seed=plan.seed, budget_ns=budget_ns, is_open=plan.mode.against == "live")
@@ -88,16 +112,17 @@ class _WorldClock:
 class _Stage:
     """Everything of one run: the world, the fake service, the lines. It outlives a run that hangs."""
 
-    def __init__(self, plan: Plan, sound: Sound, marks: Marks) -> None:
+    def __init__(self, plan: Plan, sound: Sound, marks: Marks, tape: Tape) -> None:
         scenario = plan.scenario
         self.plan = plan
         self.marks = marks
-        self.world = _make_world(plan)
+        self.world = _make_world(plan, tape.cassette)
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
         self.switches = Switchboard(_switches_of(plan))
-        self._is_live = plan.mode.against == "live"
-        self.server = None if self._is_live else self._make_server(sound)
+        # What went wrong when it was recorded is in the recording.
+        self.faults = plan.all_faults if tape.cassette is None else plan.faults
+        self.service = self._make_service(sound, tape.cassette)
         exchange = Exchange()
         self.calls = {
             (id := call_id(plan, call.name)): LiveCall(
@@ -107,22 +132,34 @@ class _Stage:
                 exchange=exchange,
                 seeds=self.world.seeds,
                 now_ns=self.now_ns,
-                ear=ConfiguredVoice() if self._is_live else VoiceIdentifier(),
-                secrets=environment_secret if self._is_live else simulated_secret,
+                ear=self.service.new_ear(),
+                secrets=self.service.secrets,
                 patience_ms=PATIENCE_MS if plan.condition else 0,
             )
             for call in scenario.calls
         }
-        if self._is_live:
+        if not self.service.tells_by_itself:
             for live_call in self.calls.values():
                 observe_wire(live_call.recorder, Mind(scenario.mind, scenario.agent_of))
+        self.recorder = CassetteRecorder(self.now_ns) if tape.records else None
+        if self.recorder is not None:
+            self.world.network.observers.append(self.recorder)
+            for live_call in self.calls.values():
+                live_call.recorder.listen(self.recorder.hear)
         self._conn_owner: dict[int, str] = {}
         self.is_stopped = False
         self.seen: int | None = None
 
-    def _make_server(self, sound: Sound) -> ProtocolServer:
+    def _make_service(self, sound: Sound, cassette: Cassette | None) -> Service:
         scenario = self.plan.scenario
-        return server_class(self.plan.provider)(
+        if cassette is not None:
+            replay = ReplayServer(cassette, identify=self._identify, on_drift=self._drifted)
+            # An application that is disturbed need not do what it did.
+            replay.is_mutated = bool(self.faults)
+            return RecordedService(replay)
+        if self.plan.mode.against == "live":
+            return LiveService()
+        server = server_class(self.plan.provider)(
             mind=scenario.mind,
             agent_of=scenario.agent_of,
             recogniser=sound.recogniser,
@@ -133,6 +170,7 @@ class _Stage:
             switches=self.switches,
             service=scenario.service,
         )
+        return FakeService(server)
 
     def now_ns(self) -> int:
         return self.world.now_ns
@@ -143,7 +181,7 @@ class _Stage:
 
     async def main(self, answer: Answer, adapter: Adapter) -> None:
         """The run."""
-        async with self._service():
+        async with self.service.found_in(self.world):
             self._arm_faults()
             clock = _WorldClock(self.world)
             tasks = [
@@ -154,22 +192,30 @@ class _Stage:
             for call in self.calls.values():
                 await call.close(adapter, clock)
 
-    def _service(self) -> AbstractAsyncContextManager[None]:
-        """Lets the fake service be found, if there is one."""
-        server = self.server
-        return nullcontext() if server is None else self.world.hosting(server.host, server.serve)
-
     def stopped(self, error: Exception) -> None:
-        """The run hangs: end its calls here and now."""
+        """The run hangs, or has left its recording: end its calls here and now."""
         if self.is_stopped:
             return
         self.is_stopped = True
         # What is cancelled now may fail too; that is no failure of the application's.
         self.seen = len(self.world.unhandled)
-        kind = "deadlock" if isinstance(error, DeadlockError) else "budget_exceeded"
+        kind = _STOPS[type(error)]
         self.tap.finish()
         for call in self.calls.values():
             call.stop(kind, str(error))
+
+    def idle_switches(self) -> tuple[str, ...]:
+        """The switches of our server that did nothing."""
+        if self.service.server is None:
+            return ()
+        return tuple(name for name in _switches_of(self.plan) if name not in self.switches.acted)
+
+    def recorded(self) -> Cassette | None:
+        """The recording, if there is one and the run came to its end."""
+        if self.recorder is None or self.is_stopped:
+            return None
+        date = self.world.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        return self.recorder.cassette(self.plan.provider, recorded=date, versions=sdk_versions(self.plan.provider))
 
     def note_lag(self, lag: LagMeter) -> None:
         """Say when the machine was behind real time."""
@@ -179,8 +225,14 @@ class _Stage:
 
     def sessions_of(self, call: str) -> list[ServerSession]:
         """The provider's sessions of a call, in order."""
-        known = self.server.sessions if self.server is not None else ()
-        return [session for session in known if self._conn_owner.get(session.conn) == call]
+        return [session for session in self.service.sessions if self._conn_owner.get(session.conn) == call]
+
+    def _drifted(self, drift: Drift) -> None:
+        self.stopped(drift.error())
+
+    def _identify(self, peer: tuple[str, int]) -> Identity:
+        conn, sink = self._sink_for(peer)
+        return Identity(conn, self.world.network.connections[conn].owner, sink)
 
     def _recorder_of(self, owner: str | None) -> Recorder:
         # A connection that was dialled on nobody's behalf, such as a warm-up, is shown in the first call.
@@ -197,14 +249,15 @@ class _Stage:
 
     def _arm_faults(self) -> None:
         """Faults strike the first call."""
-        call, network, faults = self.first, self.world.network, self.plan.all_faults
+        call, network, faults = self.first, self.world.network, self.faults
         if not faults:
             return
 
         def concerns(connection: ObservedConnection) -> bool:
             return self._recorder_of(network.connections[connection.id].owner) is call.recorder
 
-        strikes = Strikes(call.recorder, call.id, concerns, lambda: self.sessions_of(call.id), network, self.server)
+        server, sessions = self.service.server, lambda: self.sessions_of(call.id)
+        strikes = Strikes(call.recorder, call.id, concerns, sessions, network, server)
         frames = FrameCounter(concerns)
         if passes_gates(faults):
             network.gates = lambda connection: MessageGate(
@@ -215,7 +268,14 @@ class _Stage:
             arm(fault, self.marks, call.recorder, frames, strikes.strike)
 
 
-def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter, marks: Marks | None = None) -> PlayedRun:
+def play(
+    plan: Plan,
+    sound: Sound,
+    answer: Answer,
+    adapter: Adapter,
+    marks: Marks | None = None,
+    tape: Tape = NO_TAPE,
+) -> PlayedRun:
     """Play a plan.
 
     What goes wrong inside, up to a run that hangs, is in the traces of the calls; nothing is raised for it.
@@ -226,13 +286,14 @@ def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter, marks: Mark
         answer: The application.
         adapter: Observes it.
         marks: By what the stages at which faults strike are recognised.
+        tape: What is replayed, or whether the run is recorded.
     """
-    stage = _Stage(plan, sound, marks or {})
+    stage = _Stage(plan, sound, marks or {}, tape)
     for call in stage.calls.values():
         call.recorder.emit("world", "seed", seed=plan.seed)
     try:
         stage.world.run(lambda: stage.main(answer, adapter), stage.stopped)
-    except (DeadlockError, BudgetExceededError) as error:
+    except (DeadlockError, BudgetExceededError, CassetteDriftError) as error:
         # Also what hangs only when it is cancelled, after the calls.
         stage.stopped(error)
     except RealNetworkError as error:
@@ -243,8 +304,11 @@ def play(plan: Plan, sound: Sound, answer: Answer, adapter: Adapter, marks: Mark
     if isinstance(stage.world, RealTimeWorld):
         stage.note_lag(stage.world.lag)
     stage.tap.finish()
-    idle = tuple(name for name in _switches_of(plan) if name not in stage.switches.acted)
-    return PlayedRun(list(stage.calls.values()), {id: stage.sessions_of(id) for id in stage.calls}, idle)
+    for unused in stage.service.unused():
+        stage.first.note("unplayed", unused)
+    idle = stage.idle_switches()
+    sessions = {id: stage.sessions_of(id) for id in stage.calls}
+    return PlayedRun(list(stage.calls.values()), sessions, stage.faults, idle, stage.recorded())
 
 
 def _switches_of(plan: Plan) -> tuple[str, ...]:

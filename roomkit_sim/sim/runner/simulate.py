@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,8 +21,9 @@ from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
 from roomkit_sim.sim.runner.application import Answer, load_application
 from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio, voice_conflicts
 from roomkit_sim.sim.runner.live_call import LiveCall
+from roomkit_sim.sim.runner.recordings import keep, tape_for
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
-from roomkit_sim.sim.runner.run import PlayedRun, play
+from roomkit_sim.sim.runner.run import PlayedRun, Tape, play
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.wire_evidence import audio_starts, voices_by_wire
 from roomkit_sim.sim.scenario.faults import Moment
@@ -165,6 +166,7 @@ def run_plan(plan: Plan, app: Answer | None = None, rehearsals: Rehearsals | Non
         ScenarioError: The scenario is wrong.
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found.
+        CassetteError: The recording that is to be replayed is missing or damaged, or one cannot be written.
         SimulationError: Called from inside a running event loop.
     """
     _refuse_running_loop()
@@ -179,20 +181,40 @@ def run_plan(plan: Plan, app: Answer | None = None, rehearsals: Rehearsals | Non
         if not_concerned is not None:
             raise NothingToDisturbError(f"{plan.id}: {not_concerned}")
     marks = None if rehearsal is None else rehearsal.marks(plan.all_faults)
-    played = play(plan, sound, answer, RoomKitAdapter(), marks)
+    tape = tape_for(plan)
+    played = play(plan, sound, answer, RoomKitAdapter(), marks, tape)
+    if tape.cassette is not None and plan.mode.recording == "new_episodes" and _has_drifted(played):
+        tape = tape_for(plan, drifted=True)
+        played = play(plan, sound, answer, RoomKitAdapter(), marks, tape)
+    if played.cassette is not None:
+        keep(plan, played.cassette)
+    notes = (*sound.notes, *_taped(tape))
     calls = [
         CheckedCall(record, run_checks(Subject(record, call.spec.expect, plan.locator(index))))
         for index, call in enumerate(played.calls)
-        for record in [_record(plan, sound, played, call)]
+        for record in [_record(plan, played, call, notes)]
     ]
     if plan.condition and rehearsal is not None:
         calls[0] = _judged(calls[0], rehearsal.records[0])
-    return Run(plan, tuple(calls), sound.notes)
+    return Run(plan, tuple(calls), notes)
+
+
+def _taped(tape: Tape) -> tuple[str, ...]:
+    """What a reader of the report must know of a replay."""
+    if tape.cassette is None:
+        return ()
+    header = tape.cassette.header
+    whom = "the service" if header.origin == "live" else "our own server"
+    return (f"replayed: recorded from {whom} on {header.recorded}",)
+
+
+def _has_drifted(played: PlayedRun) -> bool:
+    return any(event.name == "world.drift" for call in played.calls for event in call.recorder.events)
 
 
 def _rehearse(plan: Plan, sound: Sound, answer: Answer) -> tuple[CallRecord, ...]:
     played = play(plan, sound, answer, RoomKitAdapter())
-    return tuple(_record(plan, sound, played, call) for call in played.calls)
+    return tuple(_record(plan, played, call, sound.notes) for call in played.calls)
 
 
 def _judged(checked: CheckedCall, undisturbed: CallRecord) -> CheckedCall:
@@ -225,7 +247,7 @@ def _known_waivers(plan: Plan) -> None:
                 )
 
 
-def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> CallRecord:
+def _record(plan: Plan, played: PlayedRun, call: LiveCall, notes: Sequence[str]) -> CallRecord:
     """Close a call's record: its events with what its sound tells."""
     line, rate_hz = call.line, call.line.rate_hz
     caller, agent, events = line.caller_track(), line.agent_track(), call.recorder.events
@@ -256,7 +278,7 @@ def _record(plan: Plan, sound: Sound, played: PlayedRun, call: LiveCall) -> Call
         events=merged(events, found),
         caller_audio=caller,
         agent_audio=agent,
-        plan=_plan_as_json(plan, sound, call, played),
+        plan=_plan_as_json(plan, played, call, notes),
     )
 
 
@@ -265,7 +287,7 @@ def _fault_as_json(fault: Moment) -> Json:
     return said
 
 
-def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, played: PlayedRun) -> Mapping[str, Json]:
+def _plan_as_json(plan: Plan, played: PlayedRun, call: LiveCall, notes: Sequence[str]) -> Mapping[str, Json]:
     is_first = call is played.calls[0]
     scenario = plan.scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return {
@@ -273,11 +295,12 @@ def _plan_as_json(plan: Plan, sound: Sound, call: LiveCall, played: PlayedRun) -
         "seed": plan.seed,
         "source": plan.source,
         "against": plan.mode.against,
+        "witness": "server" if isinstance(call.voices.ear, VoiceIdentifier) else "wire",
         "scenario": scenario,
         # Faults strike the first call.
-        "faults": [_fault_as_json(fault) for fault in plan.all_faults] if is_first else [],
+        "faults": [_fault_as_json(fault) for fault in played.faults] if is_first else [],
         # Switches are of the service, not of a call.
         "idle_switches": [*played.idle_switches] if is_first else [],
-        "notes": [*sound.notes],
+        "notes": [*notes],
         **call.facts,
     }

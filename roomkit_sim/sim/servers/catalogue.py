@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import assert_never
@@ -10,10 +11,15 @@ from typing import assert_never
 from roomkit_sim.sim.scenario.model import Provider
 from roomkit_sim.sim.servers.contract import MakeServer
 
-__all__ = ["KEYS", "load_sdk", "server_class"]
+__all__ = ["KEYS", "load_sdk", "sdk_versions", "server_class"]
 
 KEYS: Mapping[Provider, str] = {"gemini-live": "GEMINI_API_KEY", "openai-realtime": "OPENAI_API_KEY"}
 """The environment variable with the key for the service itself."""
+
+_PACKAGES: Mapping[Provider, tuple[str, ...]] = {
+    "gemini-live": ("google-genai", "websockets"),
+    "openai-realtime": ("openai", "websockets"),
+}
 
 _SDKS: Mapping[Provider, tuple[str, ...]] = {
     "gemini-live": ("google.genai", "google.genai.live", "websockets.asyncio.client"),
@@ -44,3 +50,12 @@ def load_sdk(provider: Provider) -> None:
     for module in _SDKS[provider]:
         with suppress(ImportError):
             importlib.import_module(module)
+
+
+def sdk_versions(provider: Provider) -> Mapping[str, str]:
+    """The versions of the packages that speak with the provider; of those that are installed."""
+    versions = {}
+    for package in _PACKAGES[provider]:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions

@@ -116,7 +116,7 @@ def _end_of_request(record: CallRecord, window: Window, turn: TraceEvent | None)
         heard = [item.t_ns for item in every if item.t_ns <= first.t_ns]
         if heard:
             limit_ns = heard[-1]
-        elif every or record.plan.get("against") != "live":
+        elif every or record.plan.get("witness") != "wire":
             return None
     said: list[Utterance] = [item for item in utterances(record) if item.end_ns <= limit_ns]
     return said[-1].end_ns if said else None

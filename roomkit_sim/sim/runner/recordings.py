@@ -1,0 +1,46 @@
+"""Which recording belongs to a plan, and what is done about it."""
+
+from __future__ import annotations
+
+from roomkit_sim.sim.cassette.library import Library
+from roomkit_sim.sim.cassette.model import Cassette
+from roomkit_sim.sim.cassette.modes import decide
+from roomkit_sim.sim.runner.run import NO_TAPE, Tape
+from roomkit_sim.sim.scenario.plan import Plan
+
+__all__ = ["keep", "tape_for"]
+
+
+def tape_for(plan: Plan, *, drifted: bool = False) -> Tape:
+    """What is replayed, or whether the run is recorded.
+
+    Args:
+        plan: The plan.
+        drifted: Whether a replay of it has drifted already.
+
+    Raises:
+        CassetteError: A recording is needed and is not there, or is damaged.
+    """
+    mode = plan.mode
+    if mode.against != "replay" and mode.recording == "none":
+        return NO_TAPE
+    library = Library(mode.recordings)
+    path = library.path(plan.provider, _name(plan))
+    action = decide(mode.recording, path, exists=library.has(plan.provider, _name(plan)), drifted=drifted)
+    if action == "record":
+        return Tape(records=True)
+    return Tape(cassette=library.load(plan.provider, _name(plan)))
+
+
+def keep(plan: Plan, cassette: Cassette) -> None:
+    """Put a recording in its place.
+
+    Raises:
+        CassetteError: It cannot be written; what was there is as it was.
+    """
+    Library(plan.mode.recordings).save(plan.provider, _name(plan), cassette)
+
+
+def _name(plan: Plan) -> str:
+    """A disturbed call is replayed from the recording of the undisturbed one."""
+    return plan.undisturbed.slug
