@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-__all__ = ["ToolHandler", "call_tool_handler", "takes_session"]
+__all__ = ["ToolHandler", "call_tool_handler", "result_text", "takes_session"]
 
 ToolHandler: TypeAlias = Callable[..., Any]
 
@@ -35,3 +36,19 @@ async def call_tool_handler(handler: ToolHandler, session: Any, name: str, argum
     given = (session, name, arguments) if takes_session(handler) else (name, arguments)
     result = handler(*given)
     return await result if inspect.isawaitable(result) else result
+
+
+def result_text(result: Any, *, ascii_only: bool = True) -> str:
+    """A tool's result as the text that models take: a string as it stands, anything else as JSON.
+
+    What JSON does not know, such as a date, is given in its own words.
+
+    Args:
+        result: Whatever the handler returned.
+        ascii_only: Write other characters as escapes.
+
+    Raises:
+        ValueError: It contains itself.
+        TypeError: A key of a mapping is no text or number.
+    """
+    return result if isinstance(result, str) else json.dumps(result, default=str, ensure_ascii=ascii_only)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
+from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler, result_text
 from roomkit_sim.core.room_context import current_room_id
 from roomkit_sim.errors import HandoffAlreadySetUpError
 from roomkit_sim.orchestration.tools import HANDOFF_TOOL, HANDOFF_TOOL_NAME
@@ -61,7 +61,7 @@ def _intercept(agent_id: str, handler: HandoffHandler, inner: ToolHandler | None
         if name != HANDOFF_TOOL_NAME:
             if inner is None:
                 return json.dumps({"error": f"unknown tool {name!r}"})
-            return _as_text(await call_tool_handler(inner, None, name, arguments))
+            return result_text(await call_tool_handler(inner, None, name, arguments))
         room_id = current_room_id.get()
         if room_id is None:
             return json.dumps({"error": "no room is known for this call: is the router installed?"})
@@ -69,7 +69,3 @@ def _intercept(agent_id: str, handler: HandoffHandler, inner: ToolHandler | None
         return result.model_dump_json()
 
     return handle
-
-
-def _as_text(result: Any) -> str:
-    return result if isinstance(result, str) else json.dumps(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -181,3 +182,18 @@ async def test_the_tools_beside_a_handoff_are_run_too(
     assert ran == ["note"]
     assert [(part.tool_call_id, part.name) for part in results] == [("n1", "note"), ("t1", "handoff_conversation")]
     assert (await desk.state()).active_agent_id == "advisor"
+
+
+async def test_the_tools_beside_a_handoff_may_answer_with_a_date(text_desk: Build, model: Any) -> None:
+    def own(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"free": date(2030, 1, 7)}
+
+    calling = AIResponse(tool_calls=[AIToolCall(id="n1", name="note")])
+    agents = [
+        Agent("triage", provider=model("triage", calling), tool_handler=own),
+        *(Agent(name, provider=model(name)) for name in ("advisor", "closer")),
+    ]
+    desk = await text_desk(agents=agents)
+    await desk.say("hello")
+    [result] = desk.model("triage").calls[1].messages[-1].content
+    assert json.loads(result.result) == {"free": "2030-01-07"}
