@@ -11,6 +11,7 @@ from roomkit_sim.channels.message_content import MessageContent, message_content
 from roomkit_sim.channels.streamed_answer import StreamedAnswer
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
 from roomkit_sim.channels.tool_loop import StreamedToolLoop, run_tool_loop
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.event_router import may_send
 from roomkit_sim.memory.base import MemoryProvider
 from roomkit_sim.memory.sliding_window import SlidingWindowMemory
@@ -95,13 +96,14 @@ class AIChannel(Channel):
         ):
             return ChannelOutput(responded=True, response_stream=self._streamed(event, binding, context))
         try:
-            async with asyncio.timeout(self._timeout):
-                outcome = await run_tool_loop(
-                    self.provider,
-                    await self.build_context(event, binding, context),
-                    self._run_tool,
-                    max_rounds=self._max_tool_rounds,
-                )
+            with cancelled_only_from_outside(f"agent {self.channel_id!r}"):
+                async with asyncio.timeout(self._timeout):
+                    outcome = await run_tool_loop(
+                        self.provider,
+                        await self.build_context(event, binding, context),
+                        self._run_tool,
+                        max_rounds=self._max_tool_rounds,
+                    )
         except Exception as error:
             await self._report(f"agent {self.channel_id}", error, event.room_id)
             return ChannelOutput.empty()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from roomkit_sim.channels.tool_handlers import result_text
 from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.models.stream import PAUSE
 from roomkit_sim.providers.ai.base import (
@@ -175,9 +175,9 @@ async def _result_of(call: AIToolCall, run_tool: Callable[[AIToolCall], Awaitabl
     try:
         with cancelled_only_from_outside(f"tool {call.name!r}"):
             value = await run_tool(call) if call.arguments_error is None else {"error": call.arguments_error}
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        text = result_text(value)
     except Exception as error:
-        text = json.dumps({"error": f"{type(error).__name__}: {error}"})
+        text = result_text({"error": f"{type(error).__name__}: {error}"})
     return AIToolResultPart(tool_call_id=call.id, name=call.name, result=text)
 
 

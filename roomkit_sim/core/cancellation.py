@@ -1,19 +1,22 @@
-"""Tells a task that is cancelled from work that awaited something which was.
+"""Whose cancellation it is, and work that a cancellation does not cut.
 
-``CancelledError`` reaches a task in both cases, and as it is no ``Exception`` it passes every boundary at which
-failures of somebody else's code are caught. A tool that awaits a cancelled task of its own must not end the caller's
-session.
+``CancelledError`` reaches a task that is cancelled, and one that awaited something which was. As it is no
+``Exception`` it passes every boundary at which failures of somebody else's code are caught. A tool that awaits a
+cancelled task of its own, or a gRPC call whose channel was closed, must not end the caller's session.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 from roomkit_sim.errors import WorkCancelledError
 
-__all__ = ["cancelled_only_from_outside"]
+__all__ = ["cancelled_only_from_outside", "to_the_end"]
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -35,3 +38,21 @@ def cancelled_only_from_outside(what: str) -> Iterator[None]:
         raise WorkCancelledError(
             f"{what} awaited something that was cancelled: catch CancelledError there, or do not cancel it"
         ) from error
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do ``work`` to its end. A caller that is cancelled meanwhile is so when the work has ended.
+
+    For what must not be left half done; it has to be known to end.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            # Cancelled once more while it waits, it still waits; a cancellation is passed on below.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise

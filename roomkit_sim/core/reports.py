@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.core import observers
 from roomkit_sim.core.aftermath import open_aftermath
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.hooks import HookFailure
 from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelType, EventType, HookTrigger
@@ -53,7 +54,8 @@ class Reports:
             try:
                 result = handler(event)
                 if inspect.isawaitable(result):
-                    await result
+                    with cancelled_only_from_outside(f"handler of {event.type}"):
+                        await result
             except Exception as error:
                 await self._handler_failed(event, error)
         return observed or bool(handlers)

@@ -138,6 +138,22 @@ async def test_a_loop_that_is_cancelled_ends_and_so_do_its_tools() -> None:
     assert (ended, len(provider.calls)) == (["one", "two"], 1)
 
 
+async def test_a_result_that_contains_itself_is_an_error_for_the_model_and_others_go_on() -> None:
+    cyclic: dict[str, Any] = {}
+    cyclic["self"] = cyclic
+
+    async def run(call: AIToolCall) -> Any:
+        return cyclic if call.name == "broken" else {"fine": True}
+
+    provider = MockAIProvider(ai_responses=[calling("broken", "sound"), AIResponse(content="done")])
+    await run_tool_loop(provider, CONTEXT, run, max_rounds=5)
+    results = provider.calls[1].messages[-1].content
+    assert [json.loads(part.result) for part in results if isinstance(part, AIToolResultPart)] == [
+        {"error": "ValueError: Circular reference detected"},
+        {"fine": True},
+    ]
+
+
 async def test_a_model_that_always_calls_tools_is_stopped_and_that_is_said() -> None:
     provider = MockAIProvider(ai_responses=[calling("again")])
     outcome = await run_tool_loop(provider, CONTEXT, echo, max_rounds=3)

@@ -280,6 +280,14 @@ async def test_a_turn_detector_that_fails_ends_the_turn(voice_call):
     assert [error["message"] for error in call.errors] == ["broken"]
 
 
+async def test_in_batch_mode_a_recogniser_that_answers_nonsense_is_reported_and_keeps_nobody_waiting(voice_call):
+    call = await voice_call(batch_mode=True, stt=MockSTTProvider([TranscriptionResult(None)]))
+    await call.speak(400)
+    async with asyncio.timeout(60):
+        assert await call.voice.flush_stt(call.session) == ""
+    assert len(call.errors) == 1
+
+
 async def test_in_batch_mode_an_utterance_ends_on_request_whatever_the_pauses(voice_call):
     call = await voice_call(batch_mode=True, enable_barge_in=False)
     await call.ask()

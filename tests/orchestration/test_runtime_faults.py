@@ -13,6 +13,7 @@ from roomkit_sim.errors import ProviderError, RoomError
 from roomkit_sim.orchestration.state import get_conversation_state, set_conversation_state
 from roomkit_sim.voice.base import VoiceSessionState
 from roomkit_sim.voice.realtime.mock import MockRealtimeProvider
+from roomkit_sim.voice.realtime.tools import DeferredToolResult
 
 Build = Callable[..., Any]
 
@@ -371,3 +372,43 @@ async def test_tools_of_one_session_stand_in_for_the_channels_before_and_after_a
     assert desk.config(session)[2] == ["clock", "handoff_conversation"]
     await desk.tool_call(session, "advisor")
     assert desk.config(session)[2] == ["clock", "handoff_conversation"]
+
+
+# A model that has called a tool waits for the result
+
+
+def _itself() -> dict[str, Any]:
+    cyclic: dict[str, Any] = {}
+    cyclic["self"] = cyclic
+    return cyclic
+
+
+def _cancelled() -> Any:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("result", [_itself, lambda: {(1, 2): 3}, _cancelled], ids=["cyclic", "tuple key", "cancelled"])
+async def test_a_model_is_answered_although_the_tools_result_cannot_be_told(voice_desk: Build, result: Any) -> None:
+    desk = await voice_desk(channel={"tools": [WEATHER], "tool_handler": lambda name, arguments: result()})
+    session = await desk.call()
+    await desk.provider.simulate_tool_call(session, "call-1", "weather", {})
+    await desk.settle()
+    assert desk.told("call-1") == {"error": "the tool 'weather' failed"}
+    assert [data["where"] for data in desk.observed.of("error")] == ["tool weather"]
+
+
+async def test_what_a_tool_has_put_off_is_done_although_its_result_cannot_be_told(voice_desk: Build) -> None:
+    done: list[bool] = []
+
+    async def then() -> None:
+        done.append(True)
+
+    def handler(name: str, arguments: dict[str, Any]) -> Any:
+        return DeferredToolResult(_itself(), then)
+
+    desk = await voice_desk(channel={"tools": [WEATHER], "tool_handler": handler})
+    session = await desk.call()
+    await desk.provider.simulate_tool_call(session, "call-1", "weather", {})
+    await desk.settle()
+    assert desk.told("call-1") == {"error": "the tool 'weather' failed"}
+    assert done == [True]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,8 @@ from roomkit_sim.channels.realtime.after_result import AfterResult
 from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.realtime.session import LiveVoiceSession
 from roomkit_sim.channels.realtime.spoken_call import SpokenCall
-from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
+from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler, result_text
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.ids import new_id
 from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.errors import ProviderError
@@ -21,7 +21,7 @@ from roomkit_sim.voice.realtime.events import RealtimeToolCallEvent
 from roomkit_sim.voice.realtime.provider import RealtimeVoiceProvider
 from roomkit_sim.voice.realtime.tools import DeferredToolResult, NotHandled
 
-__all__ = ["ToolCalls", "as_result_text", "shortened"]
+__all__ = ["ToolCalls", "shortened"]
 
 _SPOKEN = "spoken-"
 """Begins the ids of calls that no connection waits for."""
@@ -79,9 +79,7 @@ class ToolCalls:
         after = AfterResult(live)
         try:
             with after.collecting():
-                outcome = await self._outcome(live, call_id, name, arguments)
-            deferred = outcome if isinstance(outcome, DeferredToolResult) else None
-            text = as_result_text(outcome.result if isinstance(outcome, DeferredToolResult) else outcome)
+                text, deferred = await self._outcome(live, call_id, name, arguments)
             can_be_silent = self._provider.capabilities.silent_results
             is_last_word = deferred is not None and deferred.silent
             # What the tool changes of its session must be in force before the model goes on.
@@ -96,17 +94,27 @@ class ToolCalls:
         finally:
             self._mute_caller(live, -1)
 
-    async def _outcome(self, live: LiveVoiceSession, call_id: str, name: str, arguments: dict[str, Any]) -> Any:
+    async def _outcome(
+        self, live: LiveVoiceSession, call_id: str, name: str, arguments: dict[str, Any]
+    ) -> tuple[str, DeferredToolResult | None]:
+        """What the model is told, whatever happens: it waits for an answer before it speaks again."""
+        deferred: DeferredToolResult | None = None
         try:
-            handler = self._handler()
-            if handler is not None:
-                answer = await call_tool_handler(handler, live.session, name, arguments)
-                if not isinstance(answer, NotHandled):
-                    return answer
-            return await self._ask_hooks(live, call_id, name, arguments)
+            with cancelled_only_from_outside(f"tool {name!r}"):
+                result = await self._result(live, call_id, name, arguments)
+            deferred = result if isinstance(result, DeferredToolResult) else None
+            return result_text(result if deferred is None else deferred.result, ascii_only=False), deferred
         except Exception as error:
             await self._room.report(live.session, f"tool {name}", error)
-            return {"error": f"the tool {name!r} failed"}
+            return result_text({"error": f"the tool {name!r} failed"}), deferred
+
+    async def _result(self, live: LiveVoiceSession, call_id: str, name: str, arguments: dict[str, Any]) -> Any:
+        handler = self._handler()
+        if handler is not None:
+            answer = await call_tool_handler(handler, live.session, name, arguments)
+            if not isinstance(answer, NotHandled):
+                return answer
+        return await self._ask_hooks(live, call_id, name, arguments)
 
     async def _ask_hooks(self, live: LiveVoiceSession, call_id: str, name: str, arguments: dict[str, Any]) -> Any:
         event = RealtimeToolCallEvent(live.session, call_id, name, arguments)
@@ -158,11 +166,6 @@ class ToolCalls:
 
 def _over(live: LiveVoiceSession) -> bool:
     return live.ending or live.session.state is VoiceSessionState.ENDED
-
-
-def as_result_text(result: Any) -> str:
-    """A handler's result as the text that providers take: a string as it stands, anything else as JSON."""
-    return result if isinstance(result, str) else json.dumps(result, default=str, ensure_ascii=False)
 
 
 def shortened(text: str, max_length: int) -> str:

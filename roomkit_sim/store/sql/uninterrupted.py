@@ -6,11 +6,11 @@ more, and every other writer then runs into its timeout.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
+
+from roomkit_sim.core.cancellation import to_the_end
 
 __all__ = ["uninterrupted"]
 
@@ -25,17 +25,7 @@ def uninterrupted(write: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Cor
     """
 
     @functools.wraps(write)
-    async def to_the_end(*args: P.args, **settings: P.kwargs) -> T:
-        task = asyncio.get_running_loop().create_task(write(*args, **settings))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            while not task.done():
-                # Cancelled once more while it waits, it still waits; a cancellation is passed on below.
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()
-            raise
+    async def uncut(*args: P.args, **settings: P.kwargs) -> T:
+        return await to_the_end(write(*args, **settings))
 
-    return to_the_end
+    return uncut
