@@ -103,7 +103,7 @@ class RealtimeVoiceChannel(Channel):
         self._room = RoomGateway(channel_id)
         self._tasks = BackgroundTasks(self._report)
         self._sessions = SessionRegistry()
-        self._endings: dict[str, asyncio.Task[None]] = {}
+        self._endings = BackgroundTasks(self._report)
         self._audio = AudioPath(provider, transport, self._room, self._tasks, input_sample_rate, output_sample_rate)
         self._conversation = Conversation(transport, self._room, emit_transcription_events)
         self._tool_calls = ToolCalls(
@@ -210,18 +210,20 @@ class RealtimeVoiceChannel(Channel):
             await self._connect(live)
             self._sessions.require(session)
         except BaseException:
-            await self._abandon(live)
+            await self._endings.see_through(self._abandon(live), name="abandon session")
             raise
-        await self._room.emit(session, "voice_session_started", session_id=session.id, participant_id=participant_id)
-        await self._room.observe(
-            session, HookTrigger.ON_SESSION_STARTED, SessionStartedEvent(room_id, self.channel_id, session)
-        )
-        await self._room.emit(session, "session_started", session_id=session.id, participant_id=participant_id)
-        await self._tell_client(session, type="session_started")
+        try:
+            await self._announce(session)
+        except BaseException:
+            # Nobody is given the session, and so nobody could end it.
+            self._endings.spawn(self.end_session(session), name="end session")
+            raise
         return session
 
     async def end_session(self, session: VoiceSession, *, reason: str = "ended") -> None:
         """End a session: the model's connection, then the caller's line. Ending it again does nothing.
+
+        It ends although the caller of this is cancelled.
 
         Args:
             session: The session.
@@ -231,6 +233,10 @@ class RealtimeVoiceChannel(Channel):
         if live is None or live.ending:
             return
         live.ending = True
+        await self._endings.see_through(self._end(live, reason), name="end session")
+
+    async def _end(self, live: LiveVoiceSession, reason: str) -> None:
+        session = live.session
         if reason != "hang_up":
             await self._tell_client(session, type="session_ended", reason=reason)
         await self._close_both_sides(live)
@@ -244,8 +250,7 @@ class RealtimeVoiceChannel(Channel):
         """End all sessions, then close provider and transport."""
         for live in self._sessions.all():
             await self.end_session(live.session, reason="closed")
-        for ending in list(self._endings.values()):
-            await ending
+        await self._endings.drain()
         await self._tasks.cancel_all()
         await self._provider.close()
         await self._transport.close()
@@ -352,6 +357,14 @@ class RealtimeVoiceChannel(Channel):
         self._sessions.add(live)
         return live
 
+    async def _announce(self, session: VoiceSession) -> None:
+        data = {"session_id": session.id, "participant_id": session.participant_id}
+        started = SessionStartedEvent(session.room_id, self.channel_id, session)
+        await self._room.emit(session, "voice_session_started", **data)
+        await self._room.observe(session, HookTrigger.ON_SESSION_STARTED, started)
+        await self._room.emit(session, "session_started", **data)
+        await self._tell_client(session, type="session_started")
+
     async def _connect(self, live: LiveVoiceSession) -> None:
         await self._provider.connect(
             live.session,
@@ -436,10 +449,7 @@ class RealtimeVoiceChannel(Channel):
     def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Task[None] | None:
         if self._sessions.find(session) is None:
             return None
-        ending = self._tasks.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
-        self._endings[session.id] = ending
-        ending.add_done_callback(lambda _: self._endings.pop(session.id, None))
-        return ending
+        return self._endings.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
 
     async def _on_binding_changed(self, event: RoomEvent, context: RoomContext) -> None:
         for live in self._sessions.of_room(event.room_id):

@@ -95,7 +95,7 @@ class VoiceChannel(Channel):
         self._backend = backend
         self._room = RoomGateway(channel_id)
         self._tasks = BackgroundTasks(self._report)
-        self._ends = BackgroundTasks(self._report)
+        self._endings = BackgroundTasks(self._report)
         self._calls = CallRegistry()
         self._pipeline = pipeline_of(pipeline, stt, streaming=streaming, batch_mode=batch_mode)
         self._synthesis = Synthesis(tts, streaming, self._report)
@@ -222,7 +222,12 @@ class VoiceChannel(Channel):
         self._calls.require(session)
         session.state = VoiceSessionState.ACTIVE
         self._note_rate(call)
-        await self._announce(call)
+        try:
+            await self._announce(call)
+        except BaseException:
+            # Nobody is given the session, and so nobody could end it.
+            self._endings.spawn(self.end_session(session), name="end session")
+            raise
         return session
 
     def bind_session(self, session: VoiceSession, room_id: str, binding: ChannelBinding | None = None) -> None:
@@ -251,7 +256,7 @@ class VoiceChannel(Channel):
         """End a session and hang up. Ending it again does nothing.
 
         What is being said is cancelled. What the caller said last and is not recognised yet is lost; what is recognised
-        already, or being answered, stays in the room.
+        already, or being answered, stays in the room. It ends although the caller of this is cancelled.
 
         Args:
             session: The session.
@@ -261,6 +266,10 @@ class VoiceChannel(Channel):
         if call is None or call.ending:
             return
         call.ending = True
+        await self._endings.see_through(self._end(call, reason), name="end session")
+
+    async def _end(self, call: LiveCall, reason: str) -> None:
+        session = call.session
         self._speaker.stop(call, "disconnect")
         call.stop()
         if self._backend is not None:
@@ -277,13 +286,13 @@ class VoiceChannel(Channel):
 
     def unbind_session(self, session: VoiceSession) -> None:
         """:meth:`end_session` in the background."""
-        self._ends.spawn(self.end_session(session), name="end session")
+        self._endings.spawn(self.end_session(session), name="end session")
 
     async def close(self) -> None:
         """End all sessions, then close the backend and the providers. One that fails is reported."""
         for call in self._calls.all():
             await self.end_session(call.session, reason="closed")
-        await self._ends.drain()
+        await self._endings.drain()
         await self._tasks.cancel_all()
         for part in (self._backend, self._stt, self._tts):
             try:
@@ -468,7 +477,7 @@ class VoiceChannel(Channel):
     def _on_client_disconnected(self, session: VoiceSession) -> asyncio.Future[None] | None:
         if self._calls.find(session) is None:
             return None
-        ending = self._ends.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
+        ending = self._endings.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
         # A backend that awaits this in its reading task, and cancels that task to disconnect, must not cancel the end.
         return asyncio.shield(ending)
 

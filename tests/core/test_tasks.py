@@ -187,3 +187,108 @@ async def test_work_cancelled_before_it_began_leaves_no_unawaited_coroutine() ->
     await asyncio.sleep(0)
     assert begun == []
     assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+
+
+async def test_work_that_is_seen_through_goes_on_when_its_caller_is_cancelled():
+    tasks, may_end, done = BackgroundTasks(), asyncio.Event(), []
+
+    async def work() -> str:
+        await may_end.wait()
+        done.append("all of it")
+        return "result"
+
+    caller = asyncio.create_task(tasks.see_through(work(), name="work"))
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    may_end.set()
+    await tasks.drain()
+    assert done == ["all of it"]
+    assert await tasks.see_through(work(), name="work") == "result"
+
+
+async def test_work_that_is_seen_through_fails_to_its_caller_or_is_reported():
+    reported: list[tuple[str, str]] = []
+    may_fail = asyncio.Event()
+
+    async def report(name: str, error: BaseException) -> None:
+        reported.append((name, str(error)))
+
+    async def fail() -> None:
+        await may_fail.wait()
+        raise ValueError("broken")
+
+    tasks = BackgroundTasks(report)
+    caller = asyncio.create_task(tasks.see_through(fail(), name="work"))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    may_fail.set()
+    await tasks.drain()
+    assert reported == [("work", "broken")]
+    with pytest.raises(ValueError, match="broken"):
+        await tasks.see_through(fail(), name="work")
+    assert reported == [("work", "broken")]
+
+
+@pytest.mark.parametrize("caller_goes", [False, True])
+async def test_work_that_is_seen_through_and_awaits_something_cancelled_fails_like_any_other(caller_goes: bool) -> None:
+    reports, may_fail = Reports(), asyncio.Event()
+
+    async def fail() -> None:
+        await may_fail.wait()
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+
+    tasks = BackgroundTasks(reports)
+    caller = asyncio.create_task(tasks.see_through(fail(), name="work"))
+    await asyncio.sleep(0)
+    if caller_goes:
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+    may_fail.set()
+    await tasks.drain()
+    [outcome] = await asyncio.gather(caller, return_exceptions=True)
+    assert type(outcome) is (asyncio.CancelledError if caller_goes else WorkCancelledError)
+    assert [(where, type(error)) for where, error in reports.seen] == [("work", WorkCancelledError)] * caller_goes
+
+
+async def test_who_waits_for_work_that_closing_cancels_is_not_cancelled() -> None:
+    tasks = BackgroundTasks()
+    caller = asyncio.create_task(tasks.see_through(asyncio.Event().wait(), name="work"))
+    await asyncio.sleep(0)
+    await tasks.cancel_all()
+    with pytest.raises(WorkCancelledError, match="work"):
+        await caller
+
+
+async def test_work_that_is_seen_through_holds_the_rooms_of_its_caller():
+    locks, entered = InMemoryLockManager(), []
+
+    async def enter() -> None:
+        async with locks.locked("room"):
+            entered.append(True)
+
+    async with locks.locked("room"), asyncio.timeout(1):
+        await BackgroundTasks().see_through(enter(), name="enter")
+    assert entered == [True]
+
+
+@pytest.mark.parametrize("end", ["drain", "cancel_all"])
+async def test_a_task_that_waits_for_whoever_ends_them_all_is_spared(end):
+    tasks, ended = BackgroundTasks(), []
+
+    async def hook() -> None:
+        await getattr(tasks, end)()
+        ended.append("hook")
+
+    async def work() -> None:
+        # As hooks are run: in tasks of their own.
+        await asyncio.gather(hook())
+        ended.append("work")
+
+    async with asyncio.timeout(1):
+        await asyncio.gather(tasks.spawn(work(), name="work"))
+    assert ended == ["hook", "work"]
