@@ -239,3 +239,43 @@ async def test_unused_locks_are_forgotten_beyond_the_limit() -> None:
         async with few.locked(f"r{number}"):
             pass
     assert list(few._locks) == ["r8", "r9"]
+
+
+async def test_tasks_that_the_holder_starts_are_let_in_one_after_the_other(locks: InMemoryLockManager) -> None:
+    steps: list[str] = []
+
+    async def tool(name: str) -> None:
+        async with locks.locked("r"):
+            steps.append(f"{name} in")
+            await settle()
+            async with locks.locked("r"):
+                steps.append(f"{name} again")
+            await settle()
+            steps.append(f"{name} out")
+
+    async with locks.locked("r"), asyncio.timeout(1):
+        await asyncio.gather(tool("a"), tool("b"))
+    assert steps == ["a in", "a again", "a out", "b in", "b again", "b out"]
+
+
+async def test_a_task_that_waits_for_its_turn_when_the_holder_leaves_waits_for_the_room_itself(
+    locks: InMemoryLockManager,
+) -> None:
+    entered: list[str] = []
+    first_may_leave = asyncio.Event()
+
+    async def started_by_the_holder(name: str) -> None:
+        async with locks.locked("r"):
+            entered.append(name)
+            await first_may_leave.wait()
+
+    async with locks.locked("r"):
+        tasks = [asyncio.create_task(started_by_the_holder(name)) for name in ("first", "second")]
+        await settle()
+    async with locks.locked("r"):
+        first_may_leave.set()
+        await settle()
+        assert entered == ["first"]
+    await asyncio.gather(*tasks)
+    assert entered == ["first", "second"]
+    assert not locks._users
