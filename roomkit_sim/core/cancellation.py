@@ -40,19 +40,28 @@ def cancelled_only_from_outside(what: str) -> Iterator[None]:
         ) from error
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T], *, grace_s: float | None = None) -> T:
     """Do ``work`` to its end. A caller that is cancelled meanwhile is so when the work has ended.
 
-    For what must not be left half done; it has to be known to end.
+    For what must not be left half done.
+
+    Args:
+        work: What to do.
+        grace_s: After the caller is cancelled, work that takes longer is cancelled too. ``None`` where it is known to
+            end.
     """
     task = asyncio.get_running_loop().create_task(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
+        loop = asyncio.get_running_loop()
+        limit = None if grace_s is None else loop.call_later(grace_s, task.cancel)
         while not task.done():
             # Cancelled once more while it waits, it still waits; a cancellation is passed on below.
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([task])
+        if limit is not None:
+            limit.cancel()
         if not task.cancelled():
             task.exception()
         raise

@@ -67,7 +67,7 @@ class InboundPath:
         if self._is_too_much(message):
             return InboundResult(blocked=True, reason="rate_limited")
         try:
-            room_id = room_id or await self._find_room(message)
+            room_id = await self._find_room(message) if room_id is None else room_id
         except ConfigurationError as error:
             return InboundResult(blocked=True, reason=str(error))
         refusal = await self._refusal(room_id, message)

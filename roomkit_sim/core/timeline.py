@@ -103,13 +103,20 @@ class Timeline:
             context = await self.context(event.room_id)
             stored = await self._store.add_event_auto_index(event.room_id, delivered(event, context))
             context.recent_events.append(stored)
-            result = await self._router.broadcast(stored, context, wanted=_addressed_by(stored), with_replies=False)
-            await self._keep_side_products(event.room_id, result, aftermath)
-            self._collect(stored, result, aftermath)
+            with _telling_of(stored, aftermath):
+                result = await self._router.broadcast(stored, context, wanted=_addressed_by(stored), with_replies=False)
+                aftermath.errors += result.errors.items()
+                await self._keep_side_products(event.room_id, result, aftermath)
         return stored
 
     async def settle(self, aftermath: Aftermath) -> None:
-        """Tell the observers what happened, but never while the room is held by somebody around this."""
+        """Tell the observers what happened, but never while the room is held by somebody around this.
+
+        They are told although the caller is cancelled meanwhile.
+        """
+        await self._kit.background.see_through(self._settle(aftermath), name=f"observers of room {aftermath.room_id}")
+
+    async def _settle(self, aftermath: Aftermath) -> None:
         room_id = aftermath.room_id
         holder = open_aftermath(self._kit, room_id)
         if holder is not None:
@@ -121,11 +128,11 @@ class Timeline:
 
     @contextmanager
     def _telling_what_was_done(self, aftermath: Aftermath) -> Iterator[None]:
-        """Where a store fails in the middle, what was stored and delivered before it is told like anything else."""
+        """Where a store fails, or the caller is cancelled, what was stored before it is told like anything else."""
         try:
             yield
-        except Exception:
-            self._kit.background.spawn(self.settle(aftermath), name=f"observers of room {aftermath.room_id}")
+        except BaseException:
+            self._kit.background.spawn(self._settle(aftermath), name=f"observers of room {aftermath.room_id}")
             raise
 
     async def _tell(self, aftermath: Aftermath) -> None:
@@ -165,18 +172,15 @@ class Timeline:
             return stored, []
         stored = await self._store.add_event_auto_index(event.room_id, delivered(outcome.event, context))
         context.recent_events.append(stored)
-        result = await self._router.broadcast(stored, context, already=already)
-        await self._deliver_injected(outcome.injected_events, context, aftermath)
-        await self._keep_side_products(event.room_id, outcome, aftermath)
-        await self._keep_side_products(event.room_id, result, aftermath)
-        self._collect(stored, result, aftermath)
+        with _telling_of(stored, aftermath):
+            result = await self._router.broadcast(stored, context, already=already)
+            aftermath.errors += result.errors.items()
+            await self._deliver_injected(outcome.injected_events, context, aftermath)
+            await self._keep_side_products(event.room_id, outcome, aftermath)
+            await self._keep_side_products(event.room_id, result, aftermath)
         return stored, [
             (reply_to(stored, reply), result.streamed.get(reply.id, frozenset())) for reply in result.replies
         ]
-
-    def _collect(self, stored: RoomEvent, result: Broadcast, aftermath: Aftermath) -> None:
-        aftermath.broadcast.append(stored)
-        aftermath.errors += result.errors.items()
 
     async def _store_blocked(self, event: RoomEvent, by: str, reason: str | None = None) -> RoomEvent:
         metadata = {**event.metadata, "blocked_reason": reason} if reason else event.metadata
@@ -209,6 +213,15 @@ class Timeline:
             await self._store.update_room(
                 room.model_copy(update={"metadata": {**room.metadata, **made.metadata_updates}})
             )
+
+
+@contextmanager
+def _telling_of(stored: RoomEvent, aftermath: Aftermath) -> Iterator[None]:
+    """It is in the room: whatever fails from here on, observers who keep a copy of the room must have it too."""
+    try:
+        yield
+    finally:
+        aftermath.broadcast.append(stored)
 
 
 def _people_among(channel_ids: list[str] | None) -> Callable[[ChannelBinding], bool]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from roomkit_sim.core.cancellation import cancelled_only_from_outside, to_the_end
 from roomkit_sim.core.event_router import GREETING_CUE
 from roomkit_sim.models.channel import ChannelBinding
 from roomkit_sim.models.context import RoomContext
@@ -56,6 +57,8 @@ _HANDOFF_KEYS = (
     ESCALATION_CHANNEL,
     IN_HUMAN_HANDS,
 )
+_GRACE_SECONDS = 30.0
+"""For a handoff whose caller is cancelled to take effect: as long as a hook may take."""
 TRANSFERRED = "The conversation was transferred. Do not respond: the receiving agent speaks next."
 
 
@@ -135,19 +138,33 @@ class HandoffHandler:
     async def handle(self, room_id: str, calling_agent_id: str, arguments: Mapping[str, Any]) -> HandoffResult:
         """Process a handoff request: decide, store, announce, and let it take effect.
 
+        A caller that is cancelled once the handoff is decided is so when it has taken effect, or after half a minute.
+
         Args:
             room_id: The room.
             calling_agent_id: The agent whose model called the tool.
             arguments: Of the call.
         """
-        prepared = await self.accept(room_id, calling_agent_id, arguments)
-        return await self.complete(prepared)
+        committed: list[PreparedHandoff] = []
+        try:
+            prepared = await self._accept(room_id, calling_agent_id, arguments, committed)
+        except asyncio.CancelledError:
+            for prepared in committed:
+                await to_the_end(self.complete(prepared), grace_s=_GRACE_SECONDS)
+            raise
+        return await to_the_end(self.complete(prepared), grace_s=_GRACE_SECONDS)
 
     async def accept(self, room_id: str, calling_agent_id: str, arguments: Mapping[str, Any]) -> PreparedHandoff:
         """The first half: decide and, if accepted, store and announce the new state.
 
-        This is one step under the room's lock.
+        This is one step under the room's lock, which the cancellation of the caller does not divide.
         """
+        return await self._accept(room_id, calling_agent_id, arguments, [])
+
+    async def _accept(
+        self, room_id: str, calling_agent_id: str, arguments: Mapping[str, Any], committed: list[PreparedHandoff]
+    ) -> PreparedHandoff:
+        """:meth:`accept`; what has been stored is also in ``committed``, where a cancellation loses the result."""
         target = arguments.get("target")
         target = readable(target) if isinstance(target, str) else target
         await self._emit(room_id, "handoff_requested", from_agent=calling_agent_id, target=target)
@@ -161,31 +178,48 @@ class HandoffHandler:
                 result = HandoffResult(accepted=False, reason=decision.reason)
                 return PreparedHandoff(room_id, calling_agent_id, decision, before, before, result)
             escalated_to = self._escalation_channel(decision.escalation, bindings)
-            after = _after(before, calling_agent_id, decision, escalated_to)
-            try:
-                await self._store(room_id, after, "handoff")
-                refused = await self._announced(room_id, calling_agent_id, decision, escalated_to)
-            except asyncio.CancelledError:
-                # A tool loop that ran out of time, say: nobody is left who lets the handoff take effect.
-                await self._store(room_id, before, "rolled_back", reason="the handoff was cancelled")
-                raise
-            if refused is not None:
-                await self._store(room_id, before, "rolled_back", reason=refused.reason)
-                result = HandoffResult(accepted=False, reason=refused.reason)
-                return PreparedHandoff(room_id, calling_agent_id, refused, before, before, result)
-        result = HandoffResult(
-            accepted=True, new_agent_id=decision.to_agent, new_phase=decision.to_phase, message=TRANSFERRED
-        )
-        return PreparedHandoff(room_id, calling_agent_id, decision, before, after, result)
+            commit = self._commit(room_id, calling_agent_id, decision, before, escalated_to, committed)
+            return await to_the_end(commit, grace_s=_GRACE_SECONDS)
+
+    async def _commit(
+        self,
+        room_id: str,
+        from_agent: str,
+        decision: Accepted,
+        before: ConversationState,
+        escalated_to: str | None,
+        committed: list[PreparedHandoff],
+    ) -> PreparedHandoff:
+        """Store and announce an accepted handoff, or neither."""
+        after = _after(before, from_agent, decision, escalated_to)
+        try:
+            await self._store(room_id, after, "handoff")
+            refused = await self._announced(room_id, from_agent, decision, escalated_to)
+        except asyncio.CancelledError:
+            # It took longer than the grace: nobody is left who lets the handoff take effect.
+            await self._store(room_id, before, "rolled_back", reason="the handoff was cancelled")
+            raise
+        if refused is not None:
+            await self._store(room_id, before, "rolled_back", reason=refused.reason)
+            result = HandoffResult(accepted=False, reason=refused.reason)
+            prepared = PreparedHandoff(room_id, from_agent, refused, before, before, result)
+        else:
+            result = HandoffResult(
+                accepted=True, new_agent_id=decision.to_agent, new_phase=decision.to_phase, message=TRANSFERRED
+            )
+            prepared = PreparedHandoff(room_id, from_agent, decision, before, after, result)
+        committed.append(prepared)
+        return prepared
 
     async def _announced(
         self, room_id: str, from_agent: str, decision: Accepted, escalated_to: str | None
     ) -> Refused | None:
         """Tell the room; gives the refusal that the handoff becomes where that fails."""
         try:
-            await self._announce(room_id, from_agent, handoff_notice(from_agent, decision))
-            if escalated_to is not None:
-                await self._announce(room_id, from_agent, continuation(escalated_to))
+            with cancelled_only_from_outside("announcing a handoff"):
+                await self._announce(room_id, from_agent, handoff_notice(from_agent, decision))
+                if escalated_to is not None:
+                    await self._announce(room_id, from_agent, continuation(escalated_to))
         except Exception as error:
             return Refused(decision.target, f"the handoff could not be announced: {error}")
         return None

@@ -89,3 +89,20 @@ async def test_work_that_nobody_cancels_gives_its_result_and_its_errors():
     assert await to_the_end(answer()) == "42"
     with pytest.raises(ValueError, match="broken"):
         await to_the_end(fail())
+
+
+async def test_work_that_takes_too_long_after_the_cancellation_is_cancelled_too():
+    ended: list[str] = []
+
+    async def hang() -> None:
+        try:
+            await _wait()
+        finally:
+            ended.append("cancelled")
+
+    task = asyncio.create_task(to_the_end(hang(), grace_s=0.0))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["cancelled"]

@@ -54,6 +54,37 @@ async def test_a_message_to_an_unknown_room_is_an_error_of_the_caller(kit: RoomK
         await kit.process_inbound(message(), room_id="nowhere")
 
 
+async def test_an_empty_room_id_is_a_room_that_there_is_not(kit: RoomKit, people: Any) -> None:
+    with pytest.raises(RoomNotFoundError, match="no room ''"):
+        await kit.process_inbound(message(), room_id="")
+    assert len(await kit.store.list_rooms()) == 1
+
+
+async def test_observers_are_told_what_entered_the_room_although_who_brought_it_is_cancelled(
+    kit: RoomKit, people: Any, join: Any, make_probe: Any
+) -> None:
+    observed: list[str] = []
+    desk, thinks = await join(make_probe("desk")), asyncio.Event()
+
+    async def think(*given: Any) -> Any:
+        thinks.set()
+        await asyncio.Event().wait()
+
+    desk.on_event = think
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST, execution=HookExecution.ASYNC)
+    async def mirror(event: RoomEvent, context: RoomContext) -> None:
+        observed.append(event.content.body)
+
+    bringing = asyncio.create_task(kit.process_inbound(message("hello"), room_id="r"))
+    await thinks.wait()
+    bringing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await bringing
+    await kit.background.drain()
+    assert observed == ["hello"]
+
+
 async def test_a_message_of_a_detached_channel_stays_out_of_the_room(kit: RoomKit, say: Any, said: Any) -> None:
     await kit.detach_channel("r", "people")
     result = await say("am I still here?")

@@ -366,6 +366,53 @@ async def test_what_was_delivered_before_the_store_failed_is_told_to_the_observe
     assert not kit.lock_manager.is_held("r")
 
 
+async def test_what_was_delivered_is_told_to_the_observers_though_what_it_led_to_cannot_be_kept(
+    kit: RoomKit, say: Any, join: Any, make_probe: Any, pause: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    async def fail(observation: Any) -> None:
+        raise StoreError("disk full")
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST, execution=HookExecution.ASYNC)
+    async def after(event: RoomEvent, context: RoomContext) -> None:
+        told.append(event.content.body)
+
+    seen = ChannelOutput(observations=[Observation(room_id="r", channel_id="bot", content="a greeting")])
+    await join(make_probe("bot", react=lambda event: seen))
+    monkeypatch.setattr(kit.store, "add_observation", fail)
+    with pytest.raises(StoreError):
+        await say("hello")
+    await pause()
+    assert told == ["hello"]
+
+
+async def test_a_notice_is_told_to_the_observers_though_who_posts_it_is_cancelled(
+    kit: RoomKit, people: Any, join: Any, make_probe: Any, pause: Any
+) -> None:
+    told: list[str] = []
+    slow, begun = await join(make_probe("slow")), asyncio.Event()
+
+    async def deliver(*_: Any) -> ChannelOutput:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    slow.deliver = deliver
+
+    @kit.hook(HookTrigger.AFTER_BROADCAST, execution=HookExecution.ASYNC)
+    async def after(event: RoomEvent, context: RoomContext) -> None:
+        told.append(event.content.body)
+
+    posting = asyncio.create_task(kit.send_event("r", "people", TextContent(body="a notice")))
+    await begun.wait()
+    posting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await posting
+    await pause()
+    assert told == ["a notice"]
+
+
 async def test_concurrent_messages_and_notices_get_dense_indices_and_keep_their_order(
     make_probe: Any, make_agent: Any
 ) -> None:

@@ -231,7 +231,7 @@ def text_desk() -> Callable[..., Any]:
         *, stages: Sequence[PipelineStage] = STAGES, agents: Sequence[Agent] | None = None, **install: Any
     ) -> TextDesk:
         supervisor = install.pop("supervisor_id", None)
-        kit = RoomKit()
+        kit = RoomKit(store=install.pop("store", None))
         observed = _observe(kit)
         ids = dict.fromkeys(stage.agent_id for stage in stages)
         given = list(agents) if agents is not None else [Agent(name, provider=ScriptedModel(name)) for name in ids]

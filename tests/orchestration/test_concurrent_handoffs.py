@@ -9,9 +9,39 @@ from typing import Any
 import pytest
 
 from roomkit_sim.errors import ProviderError
+from roomkit_sim.models.channel import ChannelBinding
+from roomkit_sim.models.delivery import InboundMessage
+from roomkit_sim.models.enums import HookExecution, HookTrigger
+from roomkit_sim.models.event import RoomEvent, TextContent
+from roomkit_sim.models.room import Room
 from roomkit_sim.orchestration.graph import PipelineStage
+from roomkit_sim.store.memory import InMemoryStore
 
 Build = Callable[..., Any]
+
+
+class UnhurriedStore(InMemoryStore):
+    """Lets others come between, as a database does."""
+
+    async def get_room(self, room_id: str) -> Room | None:
+        await asyncio.sleep(0)
+        return await super().get_room(room_id)
+
+    async def update_room(self, room: Room) -> Room:
+        await asyncio.sleep(0)
+        try:
+            return await super().update_room(room)
+        finally:
+            await asyncio.sleep(0)
+
+    async def list_bindings(self, room_id: str) -> list[ChannelBinding]:
+        await asyncio.sleep(0)
+        return await super().list_bindings(room_id)
+
+    async def add_event_auto_index(self, room_id: str, event: RoomEvent) -> RoomEvent:
+        await asyncio.sleep(0)
+        return await super().add_event_auto_index(room_id, event)
+
 
 FORK = (
     PipelineStage(phase="triage", agent_id="triage", next="advising", can_return_to={"closing"}),
@@ -45,26 +75,19 @@ async def test_of_two_handoff_calls_in_one_answer_of_a_text_model_exactly_one_wi
     assert (await desk.state()).handoff_count == 1
 
 
-async def test_of_two_handoff_calls_in_one_answer_one_wins_however_slow_the_store_is(
-    text_desk: Build, handoff_call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+async def test_of_two_handoff_calls_in_one_answer_exactly_one_wins_where_the_store_takes_its_time(
+    text_desk: Build, handoff_call: Callable[..., Any]
 ) -> None:
-    desk = await text_desk(stages=FORK)
-
-    def slowly(method: Callable[..., Any]) -> Callable[..., Any]:
-        async def slow(*args: Any) -> Any:
-            await asyncio.sleep(0)
-            return await method(*args)
-
-        return slow
-
-    for name in ("get_room", "update_room", "list_bindings"):
-        monkeypatch.setattr(desk.kit.store, name, slowly(getattr(desk.kit.store, name)))
+    desk = await text_desk(stages=FORK, store=UnhurriedStore())
     both = handoff_call("advisor")
     both.tool_calls += handoff_call("closer", call_id="t2").tool_calls
     desk.model("triage").script = [both]
     await desk.say("hello")
+    state = await desk.state()
     assert [data["accepted"] for data in desk.observed.of("handoff_decided")] == [True, False]
-    assert (await desk.state()).active_agent_id == "advisor"
+    assert state.active_agent_id == "advisor"
+    assert [(step.from_agent, step.to_agent) for step in state.phase_history] == [("triage", "advisor")]
+    assert [e.metadata["to_agent"] for e in await desk.timeline() if e.metadata.get("handoff")] == ["advisor"]
 
 
 async def test_of_concurrent_calls_of_one_voice_model_exactly_one_wins(voice_desk: Build) -> None:
@@ -198,6 +221,7 @@ async def test_a_failed_switch_does_not_take_back_what_came_after_it(voice_desk:
     assert desk.config(session)[1] == "Voice of closer"
 
 
+@pytest.mark.sim
 @pytest.mark.parametrize("where", ["while it is stored", "while it is announced"])
 async def test_a_handoff_that_is_cancelled_before_it_is_announced_leaves_the_state_as_it_was(
     text_desk: Build, monkeypatch: pytest.MonkeyPatch, where: str
@@ -227,3 +251,48 @@ async def test_a_handoff_that_is_cancelled_before_it_is_announced_leaves_the_sta
     assert await desk.state() == before
     assert desk.observed.of("conversation_state")[-1]["why"] == "rolled_back"
     assert (await desk.handle("triage", "advisor")).accepted
+
+
+@pytest.mark.parametrize("steps", range(1, 100, 2))
+async def test_a_cancelled_message_leaves_state_history_notices_and_hooks_in_agreement(
+    text_desk: Build, handoff_call: Callable[..., Any], steps: int
+) -> None:
+    desk = await text_desk(stages=FORK, store=UnhurriedStore())
+    desk.model("triage").script = [handoff_call("advisor")]
+    observed: list[str] = []
+
+    @desk.kit.hook(HookTrigger.AFTER_BROADCAST, execution=HookExecution.ASYNC)
+    async def mirror(event: RoomEvent, context: Any) -> None:
+        observed.append(event.id)
+
+    message = InboundMessage(channel_id="chat", sender_id="person", content=TextContent(body="hello"))
+    task = asyncio.create_task(desk.kit.process_inbound(message, room_id="call-1"))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await desk.kit.background.drain()
+    state, timeline = await desk.state(), await desk.timeline()
+    notices = [event for event in timeline if event.metadata.get("handoff")]
+    assert [event.metadata["to_agent"] for event in notices] == [step.to_agent for step in state.phase_history]
+    assert desk.observed.hook_names.count("on_handoff") == len(notices)
+    assert [event.id for event in notices if event.id not in observed] == []
+    assert not desk.kit.lock_manager.is_held("call-1")
+    assert not (await desk.say("hello again")).blocked
+
+
+async def test_a_notice_that_awaited_something_cancelled_refuses_the_handoff(
+    text_desk: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = await text_desk(stages=FORK)
+    before = await desk.handler.ensure_state("call-1")
+
+    async def gone(*_: Any, **__: Any) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.kit, "send_event", gone)
+        result = await desk.handle("triage", "advisor")
+    assert not result.accepted
+    assert "announcing a handoff awaited something that was cancelled" in result.reason
+    assert await desk.state() == before
