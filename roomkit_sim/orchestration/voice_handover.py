@@ -103,11 +103,17 @@ class VoiceHandover:
             await self._ask_to_speak(room_id, from_agent, to_agent)
 
     async def _take_leave(self, room_id: str, from_agent: str, farewell: str) -> None:
-        """A farewell that cannot be spoken is reported; the new agent must not be silent for it."""
+        """A farewell that cannot be spoken, or that the synthesiser never finishes, is reported.
+
+        The new agent must not be silent for it.
+        """
         try:
-            await self._voice.say_to_room(room_id, farewell, voice=self._voice.voice_of(from_agent))
+            async with asyncio.timeout(PLAYBACK_SECONDS) as limit:
+                await self._voice.say_to_room(room_id, farewell, voice=self._voice.voice_of(from_agent))
         except Exception as error:
             await self._kit.report_error("farewell", error, room_id=room_id, channel_id=self._voice.channel_id)
+            if limit.expired():
+                await self._voice.interrupt_all(room_id)
         await self._voice.wait_playback_done(room_id, PLAYBACK_SECONDS)
 
     async def _ask_to_speak(self, room_id: str, from_agent: str, to_agent: str) -> None:

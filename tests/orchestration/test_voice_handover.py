@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from roomkit_sim.channels.voice import VoiceChannel
 from roomkit_sim.channels.websocket import WebSocketChannel
 from roomkit_sim.errors import ConfigurationError, ProviderError
 from roomkit_sim.orchestration.state import get_conversation_state
+from roomkit_sim.orchestration.voice_handover import PLAYBACK_SECONDS
 from roomkit_sim.providers.ai.base import AIResponse, AIToolCall
 from roomkit_sim.voice.audio_frame import AudioFrame
+from roomkit_sim.voice.base import AudioChunk
 from roomkit_sim.voice.stt.mock import MockSTTProvider
 from roomkit_sim.voice.tts.mock import MockTTSProvider
 
@@ -31,7 +34,11 @@ class Line:
     """A kit with two agents, a voice channel, and a caller on it."""
 
     def __init__(
-        self, triage_says: list[Any] | None = None, advisor_says: list[str] | None = None, **agent: Any
+        self,
+        triage_says: list[Any] | None = None,
+        advisor_says: list[str] | None = None,
+        tts: MockTTSProvider | None = None,
+        **agent: Any,
     ) -> None:
         answers = triage_says or [AIResponse(tool_calls=[HANDOFF]), AIResponse(content="Goodbye from triage.")]
         self.triage = Agent("agent-triage", provider=MockAIProvider(ai_responses=answers), voice="low", **agent)
@@ -41,7 +48,7 @@ class Line:
             role="Portfolio advisor",
             voice="high",
         )
-        self.tts = MockTTSProvider()
+        self.tts = tts or MockTTSProvider()
         self.backend = MockVoiceBackend()
         self.kit = RoomKit()
         self.voice = VoiceChannel(
@@ -91,21 +98,6 @@ async def test_farewell_takes_the_place_of_the_old_agents_own_words() -> None:
     line.install(farewell_prompt=FAREWELL)
     await line.say(await line.call())
     assert line.spoken == [(FAREWELL, "low"), ("I am the advisor.", "high")]
-    await line.kit.close()
-
-
-async def test_new_agent_greets_though_the_farewell_cannot_be_spoken() -> None:
-    def fail(text: str, voice: str | None) -> Exception | None:
-        return ProviderError("no voice today") if text == FAREWELL else None
-
-    line = Line()
-    line.tts._fail = fail
-    errors: list[str] = []
-    line.kit.on("error")(lambda event: errors.append(event.data["where"]))
-    line.install(farewell_prompt=FAREWELL)
-    await line.say(await line.call())
-    assert line.spoken[-1] == ("I am the advisor.", "high")
-    assert "farewell" in errors
     await line.kit.close()
 
 
@@ -216,6 +208,33 @@ async def test_agent_that_does_not_greet_by_itself_is_asked_to_by_the_handler() 
     await handler.send_greeting("call")
     await asyncio.sleep(10)
     assert line.spoken == [("Hello!", "low")]
+    await line.kit.close()
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_new_agent_speaks_although_the_farewell_cannot_be_spoken(hangs: bool) -> None:
+    begun: dict[str, float] = {}
+
+    class NoFarewell(MockTTSProvider):
+        async def synthesize_stream(self, text: str, *, voice: str | None = None) -> AsyncIterator[AudioChunk]:
+            begun[text] = asyncio.get_running_loop().time()
+            if text == FAREWELL and hangs:
+                await asyncio.Event().wait()
+            async for chunk in super().synthesize_stream(text, voice=voice):
+                yield chunk
+
+    def fail(text: str, voice: str | None) -> Exception | None:
+        return ProviderError("no voice") if text == FAREWELL and not hangs else None
+
+    line = Line(tts=NoFarewell(fail=fail))
+    errors: list[str] = []
+    line.kit.on("error")(lambda event: errors.append(event.data["where"]))
+    line.install(farewell_prompt=FAREWELL)
+    await line.say(await line.call())
+    assert line.spoken[-1] == ("I am the advisor.", "high")
+    assert "farewell" in errors
+    # Nobody waits once more, for the end of what hangs.
+    assert begun["I am the advisor."] - begun[FAREWELL] < PLAYBACK_SECONDS + 1
     await line.kit.close()
 
 
