@@ -25,6 +25,7 @@ from roomkit_sim.models.event import (
 from roomkit_sim.models.hook import HookResult
 from roomkit_sim.providers.ai.base import AIResponse, AIToolCall
 from roomkit_sim.providers.ai.mock import MockAIProvider
+from roomkit_sim.voice.audio_frame import AudioFrame
 from roomkit_sim.voice.backends.mock import MockVoiceBackend
 from roomkit_sim.voice.base import TranscriptionResult, VoiceSession, VoiceSessionState
 from roomkit_sim.voice.events import TranscriptionEvent
@@ -35,6 +36,7 @@ from roomkit_sim.voice.tts.mock import MockTTSProvider
 
 pytestmark = pytest.mark.sim
 
+LOUD_STEREO = b"\x00\x20\x00\x20\x00\xe0\x00\xe0" * 160
 START, END = HookTrigger.ON_SPEECH_START, HookTrigger.ON_SPEECH_END
 PARTIAL, FINAL = HookTrigger.ON_PARTIAL_TRANSCRIPTION, HookTrigger.ON_TRANSCRIPTION
 AFTER, CANCELLED, BARGE_IN = HookTrigger.AFTER_TTS, HookTrigger.ON_TTS_CANCELLED, HookTrigger.ON_BARGE_IN
@@ -779,3 +781,13 @@ async def test_a_registered_channel_can_be_registered_with_the_same_kit_again(ca
     kit.register_channel(voice)
     kit.register_channel(voice)
     assert len(kit.hook_engine.hooks_for("any", HookTrigger.ON_CHANNEL_MUTED)) == 1
+
+
+async def test_a_cut_frame_of_a_line_with_two_channels_ends_nothing(call):
+    for pcm in (LOUD_STEREO[:-3], b"\x01", b"", LOUD_STEREO):
+        await call.backend.simulate_audio_received(call.session, AudioFrame(pcm, channels=2))
+    for pcm in [LOUD_STEREO] * 20 + [bytes(len(LOUD_STEREO))] * 30:
+        await call.backend.simulate_audio_received(call.session, AudioFrame(pcm, channels=2))
+        await asyncio.sleep(0.02)
+    await call.answer_played()
+    assert await call.timeline() == [("voice", "I want to invest."), ("agent", "I can help you with that.")]
