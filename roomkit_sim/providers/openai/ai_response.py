@@ -75,7 +75,11 @@ class OpenAIAnswer:
         self._refused = False
 
     def add(self, chunk: ChatCompletionChunk) -> str:
-        """Take a chunk in; gives the words that it brought."""
+        """Take a chunk in; gives the words that it brought.
+
+        Raises:
+            ProviderProtocolError: They are no text.
+        """
         self._usage = chunk.usage or self._usage
         if not chunk.choices:
             return ""
@@ -85,7 +89,12 @@ class OpenAIAnswer:
         for piece in delta.tool_calls or ():
             self._add_piece(piece)
         self._refused = self._refused or bool(delta.refusal)
-        words = delta.content or delta.refusal or ""
+        words: object = delta.content or delta.refusal or ""
+        if not isinstance(words, str):
+            # The SDK passes on whatever comes.
+            raise ProviderProtocolError(
+                f"openai sent words of another kind: text was expected, {type(words).__name__} came", provider=PROVIDER
+            )
         self._words.append(words)
         return words
 

@@ -141,3 +141,9 @@ def test_a_completion_without_choices_is_not_an_answer() -> None:
     empty: Any = construct_type(type_=ChatCompletion, value={"id": "c", "choices": []})
     with pytest.raises(ProviderProtocolError, match="no choice"):
         answer_of(empty, ids())
+
+
+@pytest.mark.parametrize("content", [5, ["Yes."], {"text": "Yes."}])
+def test_words_that_are_no_text_are_not_told_to_anybody(content: Any) -> None:
+    with pytest.raises(ProviderProtocolError, match=f"text was expected, {type(content).__name__} came"):
+        streamed({"content": content})
