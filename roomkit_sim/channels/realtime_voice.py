@@ -247,13 +247,16 @@ class RealtimeVoiceChannel(Channel):
         await self._room.observe(session, HookTrigger.ON_SESSION_ENDED, session)
 
     async def close(self) -> None:
-        """End all sessions, then close provider and transport."""
+        """End all sessions, then close provider and transport. One that fails is reported."""
         for live in self._sessions.all():
             await self.end_session(live.session, reason="closed")
         await self._endings.drain()
         await self._tasks.cancel_all()
-        await self._provider.close()
-        await self._transport.close()
+        for part in (self._provider, self._transport):
+            try:
+                await part.close()
+            except Exception as error:
+                await self._report(f"closing {type(part).__name__}", error)
 
     # What can be done with a session
 

@@ -32,11 +32,12 @@ class _SlowLine(MockRealtimeTransport):
 
 @dataclass
 class Switchboard:
-    """A kit with one voice channel."""
+    """A kit with one voice channel, and the parts of the channel in the order in which they are closed."""
 
     kit: RoomKit
     voice: Any
     line: MockVoiceBackend
+    parts: tuple[Any, ...]
     ended: list[str] = field(default_factory=list)
 
     def count_endings(self) -> None:
@@ -56,11 +57,14 @@ class Switchboard:
 async def board(request: pytest.FixtureRequest) -> AsyncIterator[Switchboard]:
     line = _SlowLine()
     voice: Any
+    parts: tuple[Any, ...]
     if request.param == "speech to speech":
-        voice = RealtimeVoiceChannel("voice", provider=MockRealtimeProvider(), transport=line)
+        parts = (MockRealtimeProvider(), line)
+        voice = RealtimeVoiceChannel("voice", provider=parts[0], transport=line)
     else:
-        voice = VoiceChannel("voice", stt=MockSTTProvider(), backend=line)
-    board = Switchboard(RoomKit(), voice, line)
+        parts = (line, MockSTTProvider())
+        voice = VoiceChannel("voice", stt=parts[1], backend=line)
+    board = Switchboard(RoomKit(), voice, line, parts)
     board.kit.register_channel(voice)
     await board.kit.create_room("call-1")
     await board.kit.attach_channel("call-1", "voice")
@@ -118,3 +122,22 @@ async def test_the_kit_can_be_closed_when_a_session_has_ended(board: Switchboard
     await asyncio.sleep(1)
     assert closed == [True]
     assert board.line.calls[-1].method == "close"
+
+
+async def test_what_comes_next_is_closed_although_a_part_cannot_be(board: Switchboard) -> None:
+    errors: list[str] = []
+    closed: list[str] = []
+    board.kit.on("error")(lambda event: errors.append(event.data["where"]))
+
+    def closing(name: str) -> Any:
+        async def close() -> None:
+            closed.append(name)
+            raise OSError("connection lost")
+
+        return close
+
+    for part in board.parts:
+        part.close = closing(type(part).__name__)
+    await board.voice.close()
+    assert closed == [type(part).__name__ for part in board.parts]
+    assert errors == [f"closing {name}" for name in closed]
