@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from roomkit_sim.core.clock import now
 from roomkit_sim.errors import ConfigurationError, ProviderError
 from roomkit_sim.voice.base import AudioChunk
 from roomkit_sim.voice.pipeline.level import dbfs
 from roomkit_sim.voice.stt.pocketsphinx_provider import PocketSphinxSTTProvider
 from roomkit_sim.voice.stt.pocketsphinx_worker import normalised
+from roomkit_sim.voice.tts import pyttsx3_worker
 from roomkit_sim.voice.tts.pyttsx3_provider import Pyttsx3TTSProvider
 
 PHRASES = ["I want to invest my money.", "Please connect me to a nurse.", "Goodbye!"]
@@ -48,6 +54,43 @@ async def test_a_text_gives_speech_of_its_length_and_the_same_bytes_every_time(i
     assert first.sample_rate == 16000
     assert 1.0 < len(first.data) / 32000 < 3.0
     assert dbfs(first.data) > -35
+
+
+async def test_a_voice_with_breath_gives_the_same_bytes_at_any_time() -> None:
+    """The library seeds its random numbers with the time in seconds: the last one is spoken in a later second."""
+    tts = Pyttsx3TTSProvider("en-us+f3", inline=True)
+    spoken, started = set[bytes](), [int(now().timestamp())]
+    while started[-1] == started[0]:
+        started.append(int(now().timestamp()))
+        spoken.add((await tts.synthesize("Goodbye!")).data)
+    assert len(spoken) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_speech_and_settings_come_from_one_thread(tmp_path: Path) -> None:
+    """In a thread of its own the library lost the rate of about one text in a hundred."""
+    script = """
+import json, os, runpy, sys
+worker = runpy.run_path(sys.argv[1])
+worker["_load_library"]()
+complaint = worker["_speak"](json.loads(sys.argv[2]))
+os.write(2, f"{complaint} {len(os.listdir('/proc/self/task'))}".encode())
+os._exit(0)
+"""
+    order = {"text": "Goodbye!", "voice": "en-us", "rate_wpm": 175, "pitch": 50, "volume": 1.0}
+    arguments = [pyttsx3_worker.__file__, json.dumps({**order, "path": str(tmp_path / "speech.wav")})]
+    command = [sys.executable, "-P", "-c", script, *arguments]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True)
+    assert done.stderr == "None 1"
+
+
+async def test_the_rate_is_the_one_that_is_asked_for() -> None:
+    slow, usual, fast = [
+        len((await Pyttsx3TTSProvider(rate_wpm=rate, inline=True).synthesize(PHRASES[0])).data)
+        for rate in (120, 175, 300)
+    ]
+    assert slow > 1.3 * usual
+    assert usual > 1.3 * fast
 
 
 async def test_a_voice_changes_the_sound(tts: Pyttsx3TTSProvider) -> None:
