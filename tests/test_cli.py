@@ -25,7 +25,7 @@ def test_run_plays_scenarios_and_says_where_the_report_is(tmp_path: Path) -> Non
     code, text = call("run", TRIAGE, "--seeds", "2x", "--output", tmp_path / "report")
     assert code == 0
     assert "[2/4] investment-caller-reaches-advisor[gemini-live-s1]" in text
-    assert "2 of 2 calls passed" in text
+    assert "4 of 4 calls passed" in text
     assert (tmp_path / "report" / "handoffs.csv").is_file()
 
 
