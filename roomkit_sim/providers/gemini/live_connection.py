@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,13 @@ from roomkit_sim.providers.gemini.live_config import connect_config
 from roomkit_sim.providers.gemini.live_events import LiveNormaliser
 from roomkit_sim.providers.realtime.events import LiveEvent
 from roomkit_sim.providers.realtime.settings import LiveSettings
+from roomkit_sim.providers.realtime.sockets import leave, sending
 
 if TYPE_CHECKING:
     from google.genai import Client, types
     from google.genai.live import AsyncSession
 
 __all__ = ["LiveConnection", "dial", "tool_response"]
-
-_log = logging.getLogger(__name__)
 
 _MAX_UNKNOWN_IN_A_ROW = 50
 
@@ -56,6 +54,8 @@ class LiveConnection:
         self._session = session
         self._blob = types.Blob
         self._mime_type = f"audio/pcm;rate={rate_hz}"
+        # The SDK has no other way to it.
+        self._socket: object = getattr(session, "_ws", None)
         self._closing: asyncio.Future[None] | None = None
 
     @property
@@ -75,7 +75,8 @@ class LiveConnection:
 
     async def send_audio(self, pcm: bytes) -> None:
         """Send PCM16 mono. The exception of a broken connection is the SDK's own: callers only keep the audio."""
-        await self._session.send_realtime_input(audio=self._blob(data=pcm, mime_type=self._mime_type))
+        async with sending(self._socket):
+            await self._session.send_realtime_input(audio=self._blob(data=pcm, mime_type=self._mime_type))
 
     async def send_turns(self, turns: Sequence[types.Content], *, complete: bool) -> None:
         """Send ``client_content``; the model answers if ``complete``.
@@ -84,7 +85,8 @@ class LiveConnection:
             ProviderError: It could not be sent.
         """
         try:
-            await self._session.send_client_content(turns=list(turns), turn_complete=complete)
+            async with sending(self._socket):
+                await self._session.send_client_content(turns=list(turns), turn_complete=complete)
         except Exception as error:
             raise to_provider_error(error, "sending text") from error
 
@@ -96,9 +98,10 @@ class LiveConnection:
         """
         config = connect_config(settings, None)
         try:
-            await self._session.send_context_update(
-                system_instruction=config.system_instruction, tools=config.tools or []
-            )
+            async with sending(self._socket):
+                await self._session.send_context_update(
+                    system_instruction=config.system_instruction, tools=config.tools or []
+                )
         except Exception as error:
             raise to_provider_error(error, "changing the configuration") from error
 
@@ -112,7 +115,8 @@ class LiveConnection:
 
         response = types.FunctionResponse(id=call_id, name=name, response=tool_response(result))
         try:
-            await self._session.send_tool_response(function_responses=[response])
+            async with sending(self._socket):
+                await self._session.send_tool_response(function_responses=[response])
         except Exception as error:
             raise to_provider_error(error, f"sending the result of {name}") from error
 
@@ -147,14 +151,13 @@ class LiveConnection:
         Whoever calls it again waits for the same closing.
         """
         if self._closing is None:
-            self._closing = asyncio.ensure_future(self._leave())
+            closing = self._context.__aexit__(None, None, None)
+            self._closing = asyncio.ensure_future(leave(_done(closing), self._socket))
         await asyncio.shield(self._closing)
 
-    async def _leave(self) -> None:
-        try:
-            await self._context.__aexit__(None, None, None)
-        except Exception as error:
-            _log.debug("closing a connection that is broken already: %s", type(error).__name__)
+
+async def _done(closing: Awaitable[object]) -> None:
+    await closing
 
 
 async def dial(
@@ -178,12 +181,21 @@ async def dial(
     try:
         async with asyncio.timeout(timeout_s):
             session = await context.__aenter__()
+            if session.setup_complete is None:
+                await _set_up_later(session)
     except Exception as error:
         mapped = to_provider_error(error, "connecting")
         if isinstance(mapped, ProviderProtocolError):
             mapped = ProviderConnectionError(str(mapped), provider=PROVIDER)
         raise mapped from error
     return LiveConnection(context, session, settings, rate_hz)
+
+
+async def _set_up_later(session: AsyncSession) -> None:
+    """Wait for ``setupComplete`` where another frame came first: the SDK takes whatever comes first for it."""
+    async for message in session.receive():
+        if message.setup_complete is not None:
+            return
 
 
 def tool_response(result: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ voice and tools, and then closes the old one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.providers.gemini.live_config import connect_config
@@ -17,6 +16,7 @@ from roomkit_sim.providers.gemini.live_session import GeminiSession
 from roomkit_sim.providers.realtime.connection import Dialler, SessionListener
 from roomkit_sim.providers.realtime.provider import LiveProvider
 from roomkit_sim.providers.realtime.settings import LiveSettings
+from roomkit_sim.providers.realtime.sockets import SOCKET_OPTIONS
 from roomkit_sim.providers.realtime.timing import LiveTiming
 from roomkit_sim.providers.sdk import require_sdk
 from roomkit_sim.voice.base import VoiceSession
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["GeminiLiveProvider"]
 
 _DEFAULT_MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
-
-# Arguments of websockets' connect(), which the SDK passes on. A dead peer is noticed after 20 s, not after 40.
-_SOCKET_OPTIONS: Mapping[str, Any] = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 2}
 
 
 class GeminiLiveProvider(LiveProvider[GeminiSession]):
@@ -115,7 +112,7 @@ class GeminiLiveProvider(LiveProvider[GeminiSession]):
 
             given = self._http_options or {}
             options = types.HttpOptions(**given) if isinstance(given, dict) else given
-            arguments = {**_SOCKET_OPTIONS, **(options.async_client_args or {})}
+            arguments = {**SOCKET_OPTIONS, **(options.async_client_args or {})}
             self._own_client = genai.Client(
                 api_key=self._api_key, http_options=options.model_copy(update={"async_client_args": arguments})
             )

@@ -17,6 +17,7 @@ from roomkit_sim.providers.openai.realtime_session import RealtimeSession
 from roomkit_sim.providers.realtime.connection import SessionListener
 from roomkit_sim.providers.realtime.provider import LiveProvider
 from roomkit_sim.providers.realtime.settings import LiveSettings
+from roomkit_sim.providers.realtime.sockets import SOCKET_OPTIONS
 from roomkit_sim.providers.realtime.timing import LiveTiming
 from roomkit_sim.providers.sdk import require_sdk
 from roomkit_sim.voice.base import VoiceSession
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIRealtimeProvider"]
 
 _DEFAULT_MODEL = "gpt-realtime"
-
-# Arguments of websockets' connect(), which the SDK passes on. A dead peer is noticed after 20 s, not after 40.
-_SOCKET_OPTIONS: Mapping[str, Any] = {"ping_interval": 10, "ping_timeout": 10, "close_timeout": 2}
 
 
 class OpenAIRealtimeProvider(LiveProvider[RealtimeSession]):
@@ -65,7 +63,7 @@ class OpenAIRealtimeProvider(LiveProvider[RealtimeSession]):
         self._own_client: AsyncOpenAI | None = None
         self._timing = timing or LiveTiming()
         self._capabilities = capabilities or realtime_capabilities(model)
-        self._socket_options = {**_SOCKET_OPTIONS, **(socket_options or {})}
+        self._socket_options = {**SOCKET_OPTIONS, **(socket_options or {})}
 
     @property
     def name(self) -> str:

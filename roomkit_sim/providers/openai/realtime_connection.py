@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +24,7 @@ from roomkit_sim.providers.openai.realtime_failures import (
 )
 from roomkit_sim.providers.realtime.events import LiveEvent
 from roomkit_sim.providers.realtime.settings import LiveSettings
+from roomkit_sim.providers.realtime.sockets import leave, sending
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from openai.types.realtime import RealtimeClientEventParam
 
 __all__ = ["RealtimeConnection", "dial"]
-
-_log = logging.getLogger(__name__)
 
 _LONGEST_SESSION_S = 3600.0
 _LEAST_CREDIBLE_S = 60.0
@@ -53,6 +51,8 @@ class RealtimeConnection:
         self.normaliser = RealtimeNormaliser(settings)
         self.state: dict[str, Any] = {}
         self._socket = socket
+        # The SDK has no other way to it.
+        self._below: object = getattr(socket, "_connection", None)
         self._transcript_wait_s = transcript_wait_s
         self._default_voice: object = None
         self._early: list[LiveEvent | ProviderProtocolError] = []
@@ -100,7 +100,8 @@ class RealtimeConnection:
 
     async def send_audio(self, pcm: bytes) -> None:
         """Send PCM16 mono at 24 kHz. The exception of a broken connection is the SDK's own."""
-        await self._socket.send_raw(f'{{"type":"input_audio_buffer.append","audio":"{b64encode(pcm).decode()}"}}')
+        async with sending(self._below):
+            await self._socket.send_raw(f'{{"type":"input_audio_buffer.append","audio":"{b64encode(pcm).decode()}"}}')
 
     async def send_item(self, item: Mapping[str, Any]) -> None:
         """Add an item to the conversation.
@@ -143,7 +144,8 @@ class RealtimeConnection:
             ProviderError: It could not be sent.
         """
         try:
-            await self._socket.send(cast("RealtimeClientEventParam", event))
+            async with sending(self._below):
+                await self._socket.send(cast("RealtimeClientEventParam", event))
         except Exception as error:
             raise to_provider_error(error, f"sending {event.get('type')}") from error
 
@@ -192,7 +194,7 @@ class RealtimeConnection:
     async def close(self) -> None:
         """Close it, and wait until it is closed. Whoever calls it again waits for the same closing."""
         if self._closing is None:
-            self._closing = asyncio.ensure_future(_close(self._socket))
+            self._closing = asyncio.ensure_future(leave(self._socket.close(), self._below))
         await asyncio.shield(self._closing)
 
     # Small parts
@@ -277,10 +279,3 @@ async def dial(
             mapped = ProviderConnectionError(str(mapped), retryable=mapped.retryable, provider=PROVIDER)
         raise mapped from error
     return connection
-
-
-async def _close(socket: AsyncRealtimeConnection) -> None:
-    try:
-        await socket.close()
-    except Exception as error:
-        _log.debug("closing a connection that is broken already: %s", type(error).__name__)

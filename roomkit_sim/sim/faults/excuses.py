@@ -6,11 +6,12 @@ application could have helped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from roomkit_sim import errors
 from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.metrics.caller_audio import Stretch, account
+from roomkit_sim.sim.trace.connections import ConnectionView, connections
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.record import CallRecord
 
@@ -58,6 +59,8 @@ def excuse(finding: Finding, record: CallRecord, *, ended: bool) -> str | None:
             return "the connection was being replaced; how long that may take is the limit of dead air"
         case "INV004" if _all_unreachable(record, ended=ended):
             return "nobody could be reached: it was under way when the connection was lost, or the call had ended"
+        case "INVALID004" if ended:
+            return "the call ended before anything could be heard"
         case _:
             return None
 
@@ -94,12 +97,27 @@ def _all_unreachable(record: CallRecord, *, ended: bool) -> bool:
 
 
 def _unreachable(record: CallRecord, *, ended: bool) -> Iterator[Stretch]:
-    """From when on what is sent on a lost connection does not arrive, until the client knows that it is lost."""
-    closed = {event.data.get("conn"): event.t_ns for event in record.events if event.name == "wire.close"}
+    """When the caller said what cannot have arrived: sent on a connection that was lost, and not known to be."""
+    views = {view.conn: view for view in connections(record.events)}
     for strike in strikes(record):
+        view = views.get(_number(strike.data.get("conn")))
+        since_ns = strike.t_ns - IN_FLIGHT_NS
+        if view is not None and view.dialled_ns is not None and since_ns < (view.ready_ns or strike.t_ns):
+            # What the caller had said while there was no connection was sent at once when this one was ready.
+            since_ns = min(since_ns, _last_close_ns(views.values(), view.dialled_ns) - IN_FLIGHT_NS)
         if ended:
-            yield Stretch(strike.t_ns - IN_FLIGHT_NS, record.end_ns)
-        if str(strike.data.get("what")).startswith(_LOSES):
-            known_ns = closed.get(strike.data.get("conn"), record.end_ns)
+            yield Stretch(since_ns, record.end_ns)
+        elif str(strike.data.get("what")).startswith(_LOSES):
+            known_ns = record.end_ns if view is None or view.closed_ns is None else view.closed_ns
             if known_ns >= strike.t_ns:
-                yield Stretch(strike.t_ns - IN_FLIGHT_NS, known_ns)
+                yield Stretch(since_ns, known_ns)
+
+
+def _last_close_ns(views: Iterable[ConnectionView], before_ns: int) -> int:
+    """When the connection before was lost; the moment itself if there was none, or it was still open."""
+    closed = [view.closed_ns for view in views if view.closed_ns is not None and view.closed_ns <= before_ns]
+    return max(closed, default=before_ns)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
