@@ -19,6 +19,7 @@ from roomkit_sim.models import HookTrigger
 from roomkit_sim.sim import simulate
 from roomkit_sim.sim.scenario.caller import Caller, HangUp, Say, Wait
 from roomkit_sim.sim.scenario.expect import Budget, Expectation, HandoffExpectation, TranscriptExpectation
+from roomkit_sim.sim.scenario.faults import FAULTS, AtFrame, Moment
 from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.mind import Latency, Persona, Rule
 from roomkit_sim.sim.scenario.model import LinkSpec, NetworkSpec, Scenario
@@ -41,6 +42,13 @@ def _keys() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("model", "key"), list(_keys()))
 def test_every_key_is_on_the_page(model: str, key: str) -> None:
     assert re.search(rf"`{key}[`:]", PAGE), f"{model}.{key} is not in docs/scenario-file.md"
+
+
+def test_every_key_of_faults_is_on_their_page() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text()
+    keys = {name for model in (*FAULTS.values(), Moment, AtFrame) for name in model.model_fields}
+    assert sorted(key for key in keys if not re.search(rf"`{key}[`:]|[{{ ]{key}[,:}}]", page)) == []
+    assert [name for name in FAULTS if f"| `{name}` |" not in page] == []
 
 
 @pytest.mark.parametrize("model", [Latency, LinkSpec, Service])

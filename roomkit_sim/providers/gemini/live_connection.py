@@ -178,17 +178,23 @@ async def dial(
         ConfigurationError: The settings are not acceptable.
     """
     context = client.aio.live.connect(model=model, config=connect_config(settings, handle))
+    connection: LiveConnection | None = None
     try:
         async with asyncio.timeout(timeout_s):
             session = await context.__aenter__()
-            if session.setup_complete is None:
+            connection = LiveConnection(context, session, settings, rate_hz)
+            if not connection.set_up:
                 await _set_up_later(session)
-    except Exception as error:
+    except BaseException as error:
+        if connection is not None:
+            await connection.close()
+        if not isinstance(error, Exception):
+            raise
         mapped = to_provider_error(error, "connecting")
         if isinstance(mapped, ProviderProtocolError):
             mapped = ProviderConnectionError(str(mapped), provider=PROVIDER)
         raise mapped from error
-    return LiveConnection(context, session, settings, rate_hz)
+    return connection
 
 
 async def _set_up_later(session: AsyncSession) -> None:

@@ -7,8 +7,8 @@ __all__ = ["DEAD_AIR_MS", "PATIENCE_MS"]
 DEAD_AIR_MS = 25_000
 """So long the caller may hear nobody, with the line open, once a fault has struck.
 
-A connection that is silently gone is found out by keepalive, after 10 s with the shipped providers; then it is replaced,
-and the caller has to be answered.
+A connection that is silently gone is found out by keepalive, after 10 s with the shipped providers; then it is
+replaced, and the caller has to be answered.
 """
 
 PATIENCE_MS = DEAD_AIR_MS

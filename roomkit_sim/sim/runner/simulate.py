@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +26,7 @@ from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.run import PlayedRun, Tape, play
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.wire_evidence import audio_starts, voices_by_wire
+from roomkit_sim.sim.scenario.condition import NO_CONDITION, Condition
 from roomkit_sim.sim.scenario.faults import Moment
 from roomkit_sim.sim.scenario.loader import ScenarioSource, load, parse
 from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
@@ -90,6 +91,7 @@ def simulate(
     app: Answer | None = None,
     base_dir: Path | None = None,
     mode: Mode = SIMULATED,
+    condition: Condition = NO_CONDITION,
 ) -> Run:
     """Play a scenario and check it.
 
@@ -100,13 +102,16 @@ def simulate(
         app: The application, instead of the one that the scenario names.
         base_dir: Where relative sound files start from; the scenario file's folder, or the current one.
         mode: In which time, and against what: ``Mode(clock="real")`` is this machine's time, over loopback sockets.
+        condition: What goes wrong besides what the scenario says; the call is then judged by what became of it.
 
     Raises:
         ScenarioError: The scenario is wrong.
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found. What it raises later is a finding.
+        NothingToDisturbError: The condition requires what the scenario does not have.
     """
-    return run_plan(make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir, mode=mode), app)
+    plan = make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir, mode=mode, condition=condition)
+    return run_plan(plan, app)
 
 
 def make_plan(
@@ -117,6 +122,7 @@ def make_plan(
     app: Answer | None = None,
     base_dir: Path | None = None,
     mode: Mode = SIMULATED,
+    condition: Condition = NO_CONDITION,
 ) -> Plan:
     """The plan of one run; see :func:`simulate` for the arguments. A plan that is given is left as it is.
 
@@ -128,13 +134,15 @@ def make_plan(
     if isinstance(scenario, str | Path):
         scenario = _only(load(scenario), Path(scenario))
     if isinstance(scenario, ScenarioSource):
-        return plan(scenario, _provider(scenario.scenario, provider, app), seed, str(scenario.path), mode)
+        return plan(scenario, _provider(scenario.scenario, provider, app), seed, str(scenario.path), mode, condition)
     if isinstance(scenario, Mapping):
         named = {} if app is None else {"app": f"{app.__module__}:{getattr(app, '__name__', 'app')}"}
         scenario = parse({**named, **scenario})
     name, chosen = f"{scenario.scenario}:1", _provider(scenario, provider, app)
-    again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r}, mode={mode!r})"
-    return Plan(scenario, chosen, seed, base_dir or Path.cwd(), name, again, mode=mode)
+    disturbed = f", condition={condition!r}" if condition.name else ""
+    again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r}, mode={mode!r}{disturbed})"
+    made = Plan(scenario, chosen, seed, base_dir or Path.cwd(), name, again, mode=mode)
+    return replace(made, condition=condition.name, faults=condition.faults, requires=condition.requires)
 
 
 def _provider(scenario: Scenario, asked: Provider | None, app: Answer | None) -> Provider:

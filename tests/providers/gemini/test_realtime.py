@@ -451,12 +451,29 @@ async def test_an_unknown_frame_is_reported_and_skipped(server, make_provider, t
     assert told.error_codes == ["protocol_error"]
 
 
-async def test_a_first_frame_that_is_not_setup_complete_is_reported(server, make_provider, told, session):
+async def test_a_first_frame_that_is_not_setup_complete_is_reported_and_nothing_is_sent_before_that(
+    server, make_provider, told, session
+):
     server.first_frame = {"sessionResumptionUpdate": {"resumable": False}}
     provider = make_provider()
     told.listen_to(provider)
-    await provider.connect(session)
+    connecting = asyncio.create_task(provider.connect(session))
+    connection = await server.connection(0)
+    await provider.send_audio(session, FRAME)
+    await connection.say(goAway={"timeLeft": "60s"})
+    assert (connection.frames, connecting.done()) == ([], False)
+    await connection.say(setupComplete={})
+    await connecting
     assert told.error_codes == ["first_frame_lost"]
+    await connection.until(lambda it: bool(it.frames))
+
+
+async def test_a_connection_that_is_never_set_up_is_given_up_and_closed(server, make_provider, session):
+    server.first_frame = {"sessionResumptionUpdate": {"resumable": False}}
+    provider = make_provider(connect_timeout_s=0.05)
+    with pytest.raises(ProviderConnectionError, match="no answer in time"):
+        await provider.connect(session)
+    await (await server.connection(0)).closed.wait()
 
 
 @pytest.mark.parametrize(("status", "retryable"), [(401, False), (403, False), (429, True)])

@@ -18,7 +18,9 @@ CLIP = Clip(np.concatenate([QUIET, speak("A question", "caller", 16000), QUIET, 
 SPOKEN = len(CLIP.samples) - 2400
 
 
-def play(bench: Bench, script: list[Any], app: Callable[[], Awaitable[None]] | None = None) -> None:
+def play(
+    bench: Bench, script: list[Any], app: Callable[[], Awaitable[None]] | None = None, patience_ms: int = 0
+) -> None:
     async def answer() -> None:
         await asyncio.sleep(0.1)
         await bench.answer()
@@ -32,6 +34,7 @@ def play(bench: Bench, script: list[Any], app: Callable[[], Awaitable[None]] | N
             line=bench.transport,
             recorder=bench.recorder,
             voices_of=bench.book.voices_of,
+            patience_ms=patience_ms,
         )
         application = asyncio.create_task(answer())
         await player.run()
@@ -139,3 +142,31 @@ def test_same_seed_gives_the_same_track_and_trace_and_another_seed_another_track
     assert np.array_equal(tracks[0], tracks[1])
     assert not np.array_equal(tracks[0], tracks[2])
     assert benches[0].recorder.events == benches[1].recorder.events
+
+
+WAIT = {"wait": {"for": "agent_speech", "within_ms": 1000}}
+
+
+def test_a_patient_caller_asks_again_until_somebody_speaks(bench: Bench) -> None:
+    async def app() -> None:
+        await asyncio.sleep(4)
+        await bench.play("Here I am, and I have a great deal to say to you about all of this", "Puck")
+
+    play(bench, [SAY, WAIT, "hang_up"], app, patience_ms=10_000)
+    assert len(bench.data("caller.repeat")) == len(bench.data("caller.speech_end")) - 1 >= 1
+    assert bench.data("caller.repeat")[0] == {"utterance": "ask", "step": 2}
+    assert bench.data("caller.wait_timeout") == []
+
+
+def test_the_patience_of_a_caller_ends(bench: Bench) -> None:
+    play(bench, [SAY, WAIT, "hang_up"], patience_ms=3_000)
+    (gave_up,) = bench.times_ms("caller.wait_timeout")
+    (began, *_) = bench.times_ms("caller.speech_end")
+    assert 3_000 <= gave_up - began <= 3_000 + 1_000 + len(CLIP.samples) / 16 + 1_000
+    assert bench.data("caller.repeat")
+
+
+def test_a_caller_who_has_said_nothing_only_waits(bench: Bench) -> None:
+    play(bench, [WAIT, "hang_up"], patience_ms=3_000)
+    assert bench.data("caller.repeat") == []
+    assert bench.times_ms("caller.wait_timeout")[0] >= 3_000
