@@ -47,6 +47,7 @@ class GeminiSession(LiveSession[LiveConnection]):
         super().__init__("gemini", session, settings, dialler, listener, timing, rate_hz)
         self._resumption = ResumptionHandle()
         self._capabilities = capabilities
+        self._covered = 0
 
     async def _send_result(
         self, connection: LiveConnection, call_id: str, name: str, result: str, *, respond: bool
@@ -60,6 +61,8 @@ class GeminiSession(LiveSession[LiveConnection]):
     async def _on_wire(self, event: WireEvent, connection: LiveConnection) -> None:
         if isinstance(event, HandleUpdate):
             self._resumption.updated(event.handle, event.resumable)
+            if self._resumption.current:
+                self._covered = self._history.mark
 
     async def _update_inside(self, connection: LiveConnection, settings: LiveSettings) -> bool:
         old = connection.settings
@@ -84,6 +87,12 @@ class GeminiSession(LiveSession[LiveConnection]):
 
     async def _tell_history(self, connection: LiveConnection, turns: tuple[Turn, ...]) -> int:
         contents = seed_contents(turns)
+        if contents:
+            await connection.send_turns(contents, complete=False)
+        return len(contents)
+
+    async def _tell_what_the_handle_lacks(self, connection: LiveConnection) -> int:
+        contents = [content_of(turn.role, turn.text) for turn in self._history.since(self._covered)]
         if contents:
             await connection.send_turns(contents, complete=False)
         return len(contents)

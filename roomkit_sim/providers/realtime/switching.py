@@ -112,6 +112,10 @@ class ConnectionSwitch(ABC, Generic[C]):
     async def _tell_history(self, connection: C, turns: tuple[Turn, ...]) -> int:
         """Tell a new connection what was said; returns how many turns."""
 
+    async def _tell_what_the_handle_lacks(self, connection: C) -> int:
+        """Tell a resumed connection what was said since its handle was issued; returns how many turns."""
+        return 0
+
     def _handle(self) -> tuple[str | None, bool]:
         """The handle with which a conversation is gone on with, if any, and whether it covers all that was said."""
         return None, True
@@ -281,18 +285,24 @@ class ConnectionSwitch(ABC, Generic[C]):
         return task.result()
 
     async def _rehydrate(self, connection: C, step: Dial, covers_all: bool) -> tuple[ConnectionStep, str]:
-        if step.handle is not None:
-            return "resumed", "" if covers_all else "the handle does not cover the last exchange"
+        if step.handle is not None and covers_all:
+            return "resumed", ""
         try:
             await self._before_telling()
             self._require_alive()
-            told = await self._tell_history(connection, self._history.turns)
+            if step.handle is not None:
+                told = await self._tell_what_the_handle_lacks(connection)
+            else:
+                told = await self._tell_history(connection, self._history.turns)
         except ProviderError as error:
             await connection.close()
             raise _renamed("", error) from error
         except BaseException:
             await connection.close()
             raise
+        if step.handle is not None:
+            lacks = "the handle does not cover the last exchange"
+            return "resumed", f"{lacks}: {told} turns told again" if told else lacks
         return ("reseeded", f"{told} turns told again") if told else ("fresh", "nothing had been said")
 
     async def _adopt(self, connection: C, step: ConnectionStep, detail: str) -> None:

@@ -36,6 +36,7 @@ def check_context(subject: Subject) -> Iterator[Finding]:
                     where=subject.record.source,
                     expected=f"all of {', '.join(utterance for utterance, _ in said)}",
                     actual=", ".join(utterance for utterance, _ in said if utterance not in forgotten) or "nothing",
+                    evidence={"forgotten": [*forgotten]},
                 )
 
 

@@ -20,7 +20,7 @@ class FaultChoice:
 
     Args:
         conditions: For each scenario, in order.
-        spares: Whether scenarios with faults of their own are played as they are.
+        spares: Whether scenarios with faults or misbehaviours of their own are played as they are.
     """
 
     conditions: tuple[Condition, ...] = (NO_CONDITION,)
@@ -33,7 +33,7 @@ class FaultChoice:
             scenario: It.
             named: Conditions of the matrix that are asked for by name besides.
         """
-        own = (NO_CONDITION,) if self.spares and scenario.faults else self.conditions
+        own = (NO_CONDITION,) if self.spares and (scenario.faults or scenario.switches) else self.conditions
         known = [condition.name for condition in own]
         more = {condition.name: condition for condition in matrix()} if named else {}
         return (*own, *(more[name] for name in named if name in more and name not in known))

@@ -32,6 +32,14 @@ EXPECTATIONS: Mapping[str, str] = dict.fromkeys(
 )  # fmt: skip
 """Codes that cannot fail a disturbed call; dead air, a call without an agent and the like are looked for instead."""
 
+INHERENT: Mapping[str, tuple[str, ...]] = {
+    "flip: gemini.resume_keeps_voice": ("INV008",),
+    "flip: openai.voice_ignored": ("INV008",),
+    "flip: gemini.resume_loses_context": ("INV010",),
+    "flip: gemini.resume_loses_most_context": ("INV010",),
+}
+"""Misbehaviours that no client can notice, and what comes of them."""
+
 _LOSES = ("cut", "close", "corrupt")
 """Faults after which what was under way is lost."""
 
@@ -59,6 +67,10 @@ def excuse(finding: Finding, record: CallRecord, *, ended: bool) -> str | None:
             return "the connection was being replaced; how long that may take is the limit of dead air"
         case "INV004" if _all_unreachable(record, ended=ended):
             return "nobody could be reached: it was under way when the connection was lost, or the call had ended"
+        case "INV010" if not _was_told(record, finding.evidence.get("forgotten"), finding.at_ns):
+            return "the client was never told what the caller had said"
+        case "INV008" | "INV010" if finding.code in _inherent(record):
+            return "the service does so, and says nothing of it"
         case "INVALID004" if ended:
             return "the call ended before anything could be heard"
         case _:
@@ -84,6 +96,37 @@ def undefined_errors(record: CallRecord) -> list[str]:
         elif event.name in ("runtime.error", "runtime.app_raised") and not is_defined(event.data.get("exception")):
             found.append(f"{event.data.get('exception')}: {event.data.get('message')}")
     return found
+
+
+def _inherent(record: CallRecord) -> list[str]:
+    return [code for strike in strikes(record) for code in INHERENT.get(str(strike.data.get("what")), ())]
+
+
+def _was_told(record: CallRecord, utterances: object, before_ns: int | None) -> bool:
+    """Whether the words of an utterance reached the client in time, of one of several at least."""
+    names = utterances if isinstance(utterances, list) else []
+    told = " ".join("".join(_transcripts(record, record.end_ns if before_ns is None else before_ns)).split())
+    return any(
+        " ".join(str(event.data.get("words")).split()) in told
+        for event in record.events
+        if event.name == "server.heard" and event.data.get("utterance") in names
+    )
+
+
+def _transcripts(record: CallRecord, before_ns: int) -> Iterator[str]:
+    """The words of the caller that the client had received by then, piece by piece."""
+    for event in record.events:
+        message = event.data.get("json")
+        if event.t_ns > before_ns:
+            return
+        if event.name != "wire.received" or not isinstance(message, dict):
+            continue
+        content = message.get("serverContent")
+        words = content.get("inputTranscription") if isinstance(content, dict) else None
+        if isinstance(words, dict):
+            yield str(words.get("text", ""))
+        elif message.get("type") == "conversation.item.input_audio_transcription.completed":
+            yield f" {message.get('transcript', '')} "
 
 
 def _all_unreachable(record: CallRecord, *, ended: bool) -> bool:

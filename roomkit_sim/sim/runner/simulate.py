@@ -16,6 +16,7 @@ from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.checks.findings import Finding
 from roomkit_sim.sim.checks.run import run_checks
 from roomkit_sim.sim.checks.subject import Subject
+from roomkit_sim.sim.faults.excuses import strikes
 from roomkit_sim.sim.faults.verdict import judge, settled
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
 from roomkit_sim.sim.runner.application import Answer, load_application
@@ -142,7 +143,13 @@ def make_plan(
     disturbed = f", condition={condition!r}" if condition.name else ""
     again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r}, mode={mode!r}{disturbed})"
     made = Plan(scenario, chosen, seed, base_dir or Path.cwd(), name, again, mode=mode)
-    return replace(made, condition=condition.name, faults=condition.faults, requires=condition.requires)
+    return replace(
+        made,
+        condition=condition.name,
+        faults=condition.faults,
+        requires=condition.requires,
+        may_miss=condition.may_miss,
+    )
 
 
 def _provider(scenario: Scenario, asked: Provider | None, app: Answer | None) -> Provider:
@@ -202,6 +209,8 @@ def run_plan(plan: Plan, app: Answer | None = None, rehearsals: Rehearsals | Non
         for index, call in enumerate(played.calls)
         for record in [_record(plan, played, call, notes)]
     ]
+    if plan.may_miss and not strikes(calls[0].record):
+        raise NothingToDisturbError(f"{plan.id}: the moment at which it would go wrong never came")
     if plan.condition and rehearsal is not None:
         calls[0] = _judged(calls[0], rehearsal.records[0])
     return Run(plan, tuple(calls), notes)

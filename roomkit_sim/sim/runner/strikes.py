@@ -47,8 +47,8 @@ def passes_gates(faults: Sequence[Moment]) -> bool:
 class Strikes:
     """Strikes the newest open connection of a call; while there is none, the next one. Observes the network.
 
-    Emits ``world.fault`` {what, where, conn, how} when a fault has happened: a refusal when somebody was refused, a
-    damage when the damaged message passed.
+    Emits ``world.fault`` {what, where, conn} when a fault has happened: a refusal when somebody was refused, a damage
+    when the damaged message passed, a misbehaviour when the service misbehaved for the first time.
 
     Args:
         recorder: The trace of the call.
@@ -167,11 +167,11 @@ class Strikes:
             self._cannot(fault, "the service is not ours")
             return
         switches = self._server.switches
+        switches.on_act(fault.switch, lambda: self._happened(fault, next(reversed(self._open), 0)))
         switches.flip(fault.switch, uses=fault.uses)
         if fault.for_ms is not None:
             loop = asyncio.get_running_loop()
             loop.call_later(fault.for_ms / 1000, lambda: switches.flip(fault.switch, on=False))
-        self._happened(fault, next(reversed(self._open), 0))
 
     def _go_away(self, fault: GoAway) -> None:
         if self._server is None:

@@ -19,12 +19,14 @@ class Condition:
         faults: What goes wrong.
         requires: Stages that the first handoff must have when nothing goes wrong, or there is nothing to disturb.
         options: What has to be said to pytest to get it again.
+        may_miss: Whether the scenario is not concerned if nothing goes wrong after all: it has no moment for it.
     """
 
     name: str = ""
     faults: tuple[Fault, ...] = ()
     requires: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    may_miss: bool = False
 
     def concerns(self, provider: str) -> bool:
         """Whether the provider's service has all that is to go wrong."""

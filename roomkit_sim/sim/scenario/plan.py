@@ -38,6 +38,7 @@ class Plan:
         faults: What goes wrong besides what the scenario says.
         requires: Stages that the first handoff must have when nothing goes wrong, or the condition does not concern
             this scenario.
+        may_miss: Whether it does not concern this scenario if nothing goes wrong after all.
     """
 
     scenario: Scenario
@@ -52,6 +53,7 @@ class Plan:
     condition: str = ""
     faults: tuple[Fault, ...] = ()
     requires: tuple[str, ...] = ()
+    may_miss: bool = False
 
     @property
     def id(self) -> str:
@@ -67,7 +69,7 @@ class Plan:
     def undisturbed(self) -> Plan:
         """The same in simulated time, and nothing goes wrong: what it would have come to."""
         scenario = self.scenario.model_copy(update={"faults": ()})
-        return replace(self, scenario=scenario, mode=SIMULATED, condition="", faults=(), requires=())
+        return replace(self, scenario=scenario, mode=SIMULATED, condition="", faults=(), requires=(), may_miss=False)
 
     @property
     def slug(self) -> str:
@@ -134,6 +136,7 @@ def plan(
         condition=condition.name,
         faults=condition.faults,
         requires=condition.requires,
+        may_miss=condition.may_miss,
     )
 
 

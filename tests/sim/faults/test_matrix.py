@@ -78,8 +78,21 @@ def test_a_plan_says_its_condition_in_id_slug_and_command() -> None:
     assert made.id == "short-handoff[gemini-live-s3-cut+503@H4]"
     assert made.slug.startswith("a--short-handoff--s3--cut-503-H4")
     assert made.rerun == f'pytest "a.scenario.yaml::{made.id}" --sim-faults=matrix'
-    slugs = {p.slug for p in plans(source, (0,), "a.scenario.yaml", conditions=matrix())}
-    assert len(slugs) == len(matrix()) * len(source.scenario.apps)
+    every = plans(source, (0,), "a.scenario.yaml", conditions=matrix())
+    assert len({p.slug for p in every}) == len(every) > 200
+
+
+def test_misbehaviours_are_tried_where_the_provider_has_them() -> None:
+    (source,) = load(SCENARIOS / "finance" / "handoff.scenario.yaml")
+    names = [p.condition for p in plans(source, (0,), "a", conditions=matrix()) if p.provider == "gemini-live"]
+    assert "gemini.handle_expired@H0" in names
+    assert "any.fragmented_frames@H0" in names
+    assert not [name for name in names if name.startswith("openai.")]
+
+
+def test_a_misbehaviour_whose_moment_does_not_come_does_not_concern_the_scenario() -> None:
+    with pytest.raises(NothingToDisturbError, match="the moment at which it would go wrong never came"):
+        simulate(short_call(), app=application(), base_dir=SCENARIOS, condition=CONDITIONS["gemini.close_58_min@H0"])
 
 
 def test_what_the_scenario_does_not_have_cannot_be_disturbed() -> None:
