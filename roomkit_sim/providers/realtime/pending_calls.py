@@ -15,6 +15,7 @@ class PendingCalls:
 
     def __init__(self) -> None:
         self._waiting: dict[CallId, tuple[str, object]] = {}
+        self._answered: dict[CallId, tuple[str, object]] = {}
         self._cancelled: dict[CallId, None] = {}
 
     def __bool__(self) -> bool:
@@ -24,11 +25,13 @@ class PendingCalls:
         """The model called ``name``.
 
         Returns:
-            ``new``: it is to be made. An id that was answered may come again, for another call. ``again``: it waits
-            already, the service told of it twice. ``conflict``: another call waits under this id, for which one result
-            can be given.
+            ``new``: it is to be made. An id that was answered may come again, for another call. ``again``: the service
+            told of it twice: it waits already, or was answered and the model has done nothing since. ``conflict``:
+            another call waits under this id, for which one result can be given.
         """
         call = (name, arguments)
+        if self._answered.get(call_id) == call:
+            return "again"
         if call_id in self._waiting:
             return "again" if self._waiting[call_id] == call else "conflict"
         self._waiting[call_id] = call
@@ -47,9 +50,17 @@ class PendingCalls:
 
     def answered(self, call_id: CallId) -> str | None:
         """The name of the function, if the call waited for its result; it does no longer."""
-        name, _ = self._waiting.pop(call_id, (None, None))
-        return name
+        call = self._waiting.pop(call_id, None)
+        if call is None:
+            return None
+        self._answered[call_id] = call
+        return call[0]
+
+    def model_went_on(self) -> None:
+        """The model did something else: what it calls from now on, it calls anew."""
+        self._answered.clear()
 
     def connection_gone(self) -> None:
         """Nobody waits any more: no other connection knows these calls."""
         self._waiting.clear()
+        self._answered.clear()

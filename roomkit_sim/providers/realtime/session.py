@@ -211,6 +211,8 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
                     return
             case ToolsCancelled():
                 self._calls.cancelled(event.call_ids)
+            case _:
+                self._calls.model_went_on()
         self._note_quiet()
         await self._tell(event)
         self._news.set()

@@ -355,6 +355,30 @@ async def test_a_loss_during_a_handoff_makes_one_reconnect(server, make_provider
     assert told.of("connection")[-1] == ("resumed", "the handle does not cover the last exchange")
 
 
+async def test_what_was_said_after_the_handle_was_issued_is_told_to_the_resumed_connection(
+    server, make_provider, told, session
+):
+    provider = make_provider()
+    told.listen_to(provider)
+    await provider.connect(session)
+    first = await server.connection(0)
+    await first.say(serverContent={"inputTranscription": {"text": "before"}})
+    await first.say(serverContent={"turnComplete": True})
+    await told.until(lambda it: len(it.finals) == 1)
+    await first.offer_handle("h1")
+    await first.say(sessionResumptionUpdate={"resumable": False})
+    await first.say(serverContent={"inputTranscription": {"text": "my name is Ann"}})
+    await first.say(serverContent={"turnComplete": True})
+    await told.until(lambda it: len(it.finals) == 2)
+    first.socket.transport.abort()
+    second = await server.connection(1)
+    await second.until(lambda it: bool(it.of("client_content")))
+    assert second.handle == "h1"
+    (content,) = second.of("client_content")
+    assert [turn["parts"][0]["text"] for turn in content["turns"]] == ["my name is Ann"]
+    assert content["turnComplete"] is False
+
+
 async def test_interruption_voids_the_answer(server, make_provider, told, session):
     provider = make_provider()
     told.listen_to(provider)

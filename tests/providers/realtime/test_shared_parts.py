@@ -34,12 +34,17 @@ def test_what_passes_is_tried_again_beside_the_open_connection() -> None:
     assert step == Dial("h", 0.5, 2)
 
 
-def test_a_call_that_is_told_of_twice_is_one_until_it_is_answered_or_its_connection_is_gone() -> None:
+def test_a_call_that_is_told_of_twice_is_one_until_the_model_goes_on_or_its_connection_is_gone() -> None:
     calls = PendingCalls()
     assert calls.opened("c", "look_up", {}) == "new"
     assert calls.opened("c", "look_up", {}) == "again"
     assert calls.answered("c") == "look_up"
-    assert calls.opened("c", "look_up", {}) == "new"
+    assert calls.opened("c", "look_up", {}) == "again"
+    assert calls.opened("c", "look_up", {"word": "b"}) == "new"
+    calls.model_went_on()
+    assert calls.answered("c") == "look_up"
+    calls.model_went_on()
+    assert calls.opened("c", "look_up", {"word": "b"}) == "new"
     calls.connection_gone()
     assert calls.opened("c", "look_up", {}) == "new"
 
@@ -56,6 +61,28 @@ def test_consecutive_utterances_of_one_side_are_one_turn() -> None:
     for role, text in (("user", "a"), ("user", "b"), ("assistant", "c")):
         history.add(role, text)  # type: ignore[arg-type]
     assert history.turns == (Turn("user", "a b"), Turn("assistant", "c"))
+
+
+def test_what_was_said_since_a_mark_can_be_told_alone() -> None:
+    history = ConversationHistory()
+    history.add("user", "a")
+    mark = history.mark
+    assert history.since(mark) == ()
+    history.add("user", "b")
+    history.add("assistant", "c")
+    assert history.since(mark) == (Turn("user", "b"), Turn("assistant", "c"))
+    assert history.turns[0] == Turn("user", "a b")
+
+
+def test_a_mark_survives_what_a_long_history_forgets() -> None:
+    history = ConversationHistory()
+    for number in range(1_500):
+        history.add("user" if number % 2 else "assistant", str(number))
+    mark = history.mark
+    history.add("user", "last")
+    assert history.since(mark) == (Turn("user", "last"),)
+    assert len(history.since(0)) <= 1_000
+    assert len(history.turns) == 200
 
 
 def test_the_longest_beginning_of_a_models_name_counts() -> None:
