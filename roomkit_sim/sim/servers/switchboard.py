@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from roomkit_sim.sim.scenario.switches import SWITCHES
 
@@ -19,6 +19,7 @@ class Switchboard:
     def __init__(self, on: Iterable[str] = ()) -> None:
         self._on: dict[str, int | None] = {}
         self._acted: dict[str, None] = {}
+        self._watching: dict[str, Callable[[], None]] = {}
         for name in on:
             self.flip(name)
 
@@ -26,6 +27,10 @@ class Switchboard:
     def acted(self) -> tuple[str, ...]:
         """The misbehaviours that happened: those for which :meth:`is_on` was answered with yes, in order."""
         return tuple(self._acted)
+
+    def on_act(self, name: str, happened: Callable[[], None]) -> None:
+        """Call ``happened`` when a misbehaviour happens the next time."""
+        self._watching[name] = happened
 
     def flip(self, name: str, *, on: bool = True, uses: int | None = None) -> None:
         """Switch a misbehaviour on or off.
@@ -61,4 +66,6 @@ class Switchboard:
             self._on[name] = left - 1
             if left <= 1:
                 del self._on[name]
+        if name in self._watching:
+            self._watching.pop(name)()
         return True
