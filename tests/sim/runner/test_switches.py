@@ -139,7 +139,7 @@ def test_the_call_is_red_and_nothing_else_is_wrong_with_it(switch: str, code: st
 
 def test_a_session_whose_setup_was_never_acknowledged_is_told_of_and_used_all_the_same() -> None:
     run = play("gemini.first_frame_lost")
-    assert codes(run) == ["APP005", "WIRE011"]
+    assert codes(run) == ["APP005"]
     assert "the first frame of the connection was not setupComplete" in message(run, "APP005")
 
 

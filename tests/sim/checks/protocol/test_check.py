@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.protocol.check import DIALECTS, lint
 from roomkit_sim.sim.checks.protocol.common import COMMON_RULES
 from roomkit_sim.sim.checks.wire_codes import WIRE_CODES
-from roomkit_sim.sim.trace.events import TraceEvent
 
 RULES = [*COMMON_RULES, *(rule for dialect in DIALECTS for rule in (*dialect.rules, *dialect.end_rules))]
 TEXT = {"client_content": {"turns": [{"parts": [{"text": "Hello"}], "role": "user"}]}}
@@ -101,15 +99,3 @@ def test_shipped_scenarios_are_lint_free_and_would_not_be_if_they_were_not(name:
     assert list(lint(events)) == []
     late = [event for event in events if not (event.name == "wire.received" and event.data["frame"] == "setupComplete")]
     assert {finding.code for finding in lint(late)} == {"WIRE011"}
-
-
-def test_time_grows_with_the_number_of_events_only(gemini: Any) -> None:
-    def took(count: int) -> float:
-        first = len(gemini.events)
-        more = [TraceEvent(first + n, first + n, "call", "wire", "sent", gemini._data(TEXT, 1)) for n in range(count)]
-        began = time.process_time()
-        assert list(lint([*gemini.events, *more])) != []
-        return time.process_time() - began
-
-    took(100)
-    assert took(20000) < 20 * took(2000)
