@@ -28,8 +28,9 @@ def to_provider_error(error: BaseException, doing: str) -> ProviderError:
     status = http_status(error)
     if status is not None:
         return http_refusal(status, PROVIDER, doing)
-    code = getattr(error, "code", None)
-    if isinstance(code, int) and type(error).__module__.startswith("google.genai"):
+    # Only of the SDK's own: to ask an exception of websockets for its code is deprecated, and warned of.
+    code = getattr(error, "code", None) if type(error).__module__.startswith("google.genai") else None
+    if isinstance(code, int):
         return _close_error(code, getattr(error, "details", None), doing)
     if isinstance(error, TypeError | ValueError | KeyError | AttributeError):
         return ProviderProtocolError(
