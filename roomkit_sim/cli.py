@@ -36,6 +36,7 @@ def run(
     recordings: Annotated[Path, typer.Option(help="The folder of recordings.")] = RECORDINGS,
     live_minutes: Annotated[float, typer.Option(help="With --provider live: how long all calls may last.")] = 10.0,
     clock: Annotated[Clock, typer.Option(help="Simulated time, or this machine's over loopback sockets.")] = "virtual",
+    faults: Annotated[str, typer.Option(help="What goes wrong: none, matrix, or a file with faults.")] = "none",
     output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
     artifacts: Annotated[ArtifactPolicy, typer.Option(help="Calls that keep audio and page.")] = "retain-on-failure",
 ) -> None:
@@ -46,7 +47,7 @@ def run(
     allowance = LiveAllowance(live_minutes)
     try:
         mode = Mode(clock=clock, against=provider, recording=recording, recordings=recordings)
-        passed = play_files(paths, seeds, output, artifacts, typer.echo, mode=mode, allowance=allowance)
+        passed = play_files(paths, seeds, output, artifacts, typer.echo, mode=mode, faults=faults, allowance=allowance)
     except RoomkitSimError as error:
         _stop(error)
     raise typer.Exit(0 if passed else FAILED)

@@ -44,6 +44,7 @@ def test_failed_scenario_is_exit_code_1_with_its_findings(tmp_path: Path) -> Non
         (["run", "nowhere"], "there is no such file or folder"),
         (["run", "docs"], "no *.scenario.yaml"),
         (["run", TRIAGE, "--seeds", "few"], "expected a seed"),
+        (["run", TRIAGE, "--faults", "nowhere.yaml"], "error: nowhere.yaml: cannot read"),
         (["show", "nowhere"], "pytest scenarios/"),
         (["run", TRIAGE, "--artifacts", "some"], "retain-on-failure"),
         (["explain", "INV0"], "did you mean"),

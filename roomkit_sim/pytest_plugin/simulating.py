@@ -10,6 +10,7 @@ from roomkit_sim.pytest_plugin.places import shown
 from roomkit_sim.pytest_plugin.session import SimulationFailed, SimulationSession
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.simulate import Playable, Run, make_plan
+from roomkit_sim.sim.scenario.condition import NO_CONDITION, Condition
 from roomkit_sim.sim.scenario.model import Provider
 from roomkit_sim.sim.scenario.plan import Plan
 
@@ -37,6 +38,7 @@ class Simulate:
         provider: Provider | None = None,
         app: Answer | None = None,
         check: bool = True,
+        condition: Condition = NO_CONDITION,
     ) -> Run:
         """Play a scenario; its calls go into the report.
 
@@ -47,6 +49,7 @@ class Simulate:
             app: The application, instead of the one that the scenario names.
             check: Whether what is found in a call fails the test. Without it, look at ``run.findings``; the call does
                 not go into the report, whose verdict would be another than the test's.
+            condition: What goes wrong besides what the scenario says; the call is then judged by what became of it.
 
         Raises:
             SimulationFailed: Something was found.
@@ -54,7 +57,7 @@ class Simulate:
         """
         __tracebackhide__ = True
         self._count += 1
-        plan = self._plan(scenario, seed, provider, app)
+        plan = self._plan(scenario, seed, provider, app, condition)
         run = self._session.played(plan, app)
         if not check:
             return run
@@ -63,9 +66,18 @@ class Simulate:
             raise SimulationFailed("\n\n" + "\n\n".join(texts))
         return run
 
-    def _plan(self, scenario: Playable, seed: int, provider: Provider | None, app: Answer | None) -> Plan:
-        base_dir = self._node.path.parent
-        plan = make_plan(scenario, seed=seed, provider=provider, app=app, base_dir=base_dir, mode=self._session.mode)
+    def _plan(
+        self, scenario: Playable, seed: int, provider: Provider | None, app: Answer | None, condition: Condition
+    ) -> Plan:
+        plan = make_plan(
+            scenario,
+            seed=seed,
+            provider=provider,
+            app=app,
+            base_dir=self._node.path.parent,
+            mode=self._session.mode,
+            condition=condition,
+        )
         again = f"-{self._count}" if self._count > 1 else ""
         rerun = " ".join(["pytest", f'"{self._node.nodeid}"', *plan.mode.options])
         if plan.lines:

@@ -82,3 +82,17 @@ def test_what_a_scenario_does_not_have_is_skipped(suite: pytest.Pytester) -> Non
     result = suite.runpytest("--sim-faults=matrix", "a.scenario.yaml::short-call[gemini-live-s0-cut@H8]", "-rs", *QUIET)
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*the first handoff has no H8: there is nothing to disturb*"])
+
+
+def test_a_python_test_says_what_goes_wrong_and_sees_what_became_of_it(suite: pytest.Pytester) -> None:
+    suite.makefile(".scenario.yaml", a=scenario_text())
+    suite.makepyfile("""
+        from roomkit_sim.sim.scenario.condition import Condition
+        from roomkit_sim.sim.scenario.faults import Cut
+
+        def test_the_advisor_comes_though_the_line_is_cut(simulate):
+            cut = Condition("cut", (Cut(stage="H8"),))
+            assert simulate("a.scenario.yaml", condition=cut).calls[0].outcome.kind == "recovered"
+    """)
+    suite.runpytest(*QUIET).assert_outcomes(passed=2)
+    assert [row["outcome"] for row in faults(suite)] == ["recovered"]

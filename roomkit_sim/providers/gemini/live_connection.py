@@ -18,7 +18,7 @@ from roomkit_sim.providers.gemini.live_config import connect_config
 from roomkit_sim.providers.gemini.live_events import LiveNormaliser
 from roomkit_sim.providers.realtime.events import LiveEvent
 from roomkit_sim.providers.realtime.settings import LiveSettings
-from roomkit_sim.providers.realtime.sockets import leave, sending
+from roomkit_sim.providers.realtime.sockets import Sending, leave
 
 if TYPE_CHECKING:
     from google.genai import Client, types
@@ -75,7 +75,7 @@ class LiveConnection:
 
     async def send_audio(self, pcm: bytes) -> None:
         """Send PCM16 mono. The exception of a broken connection is the SDK's own: callers only keep the audio."""
-        async with sending(self._socket):
+        async with Sending(self._socket):
             await self._session.send_realtime_input(audio=self._blob(data=pcm, mime_type=self._mime_type))
 
     async def send_turns(self, turns: Sequence[types.Content], *, complete: bool) -> None:
@@ -85,7 +85,7 @@ class LiveConnection:
             ProviderError: It could not be sent.
         """
         try:
-            async with sending(self._socket):
+            async with Sending(self._socket):
                 await self._session.send_client_content(turns=list(turns), turn_complete=complete)
         except Exception as error:
             raise to_provider_error(error, "sending text") from error
@@ -98,7 +98,7 @@ class LiveConnection:
         """
         config = connect_config(settings, None)
         try:
-            async with sending(self._socket):
+            async with Sending(self._socket):
                 await self._session.send_context_update(
                     system_instruction=config.system_instruction, tools=config.tools or []
                 )
@@ -115,7 +115,7 @@ class LiveConnection:
 
         response = types.FunctionResponse(id=call_id, name=name, response=tool_response(result))
         try:
-            async with sending(self._socket):
+            async with Sending(self._socket):
                 await self._session.send_tool_response(function_responses=[response])
         except Exception as error:
             raise to_provider_error(error, f"sending the result of {name}") from error

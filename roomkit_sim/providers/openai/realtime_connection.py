@@ -24,7 +24,7 @@ from roomkit_sim.providers.openai.realtime_failures import (
 )
 from roomkit_sim.providers.realtime.events import LiveEvent
 from roomkit_sim.providers.realtime.settings import LiveSettings
-from roomkit_sim.providers.realtime.sockets import leave, sending
+from roomkit_sim.providers.realtime.sockets import Sending, leave
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -100,7 +100,7 @@ class RealtimeConnection:
 
     async def send_audio(self, pcm: bytes) -> None:
         """Send PCM16 mono at 24 kHz. The exception of a broken connection is the SDK's own."""
-        async with sending(self._below):
+        async with Sending(self._below):
             await self._socket.send_raw(f'{{"type":"input_audio_buffer.append","audio":"{b64encode(pcm).decode()}"}}')
 
     async def send_item(self, item: Mapping[str, Any]) -> None:
@@ -144,7 +144,7 @@ class RealtimeConnection:
             ProviderError: It could not be sent.
         """
         try:
-            async with sending(self._below):
+            async with Sending(self._below):
                 await self._socket.send(cast("RealtimeClientEventParam", event))
         except Exception as error:
             raise to_provider_error(error, f"sending {event.get('type')}") from error

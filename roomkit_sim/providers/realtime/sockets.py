@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Mapping
+from types import TracebackType
 from typing import Any
 
-__all__ = ["SOCKET_OPTIONS", "drop", "leave", "sending"]
+__all__ = ["SOCKET_OPTIONS", "Sending", "drop", "leave"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,23 +27,33 @@ LONGEST_CLOSE_S = 3.0
 """A little more than ``close_timeout``, which counts from when the lock is had."""
 
 
-@asynccontextmanager
-async def sending(socket: object, limit_s: float = LONGEST_SEND_S) -> AsyncIterator[None]:
+class Sending:
     """Bounds what is sent in the block; a socket that takes it too late is dropped, which its reader notices.
+
+    A class, for it stands around every piece of audio. Leaving the block raises ``TimeoutError`` if it took too long.
 
     Args:
         socket: The connection of websockets below the SDK's.
         limit_s: Seconds.
-
-    Raises:
-        TimeoutError: It took too long.
     """
-    try:
-        async with asyncio.timeout(limit_s):
-            yield
-    except TimeoutError:
-        drop(socket)
-        raise
+
+    __slots__ = ("_socket", "_timeout")
+
+    def __init__(self, socket: object, limit_s: float = LONGEST_SEND_S) -> None:
+        self._socket = socket
+        self._timeout = asyncio.timeout(limit_s)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            drop(self._socket)
+            raise
 
 
 async def leave(closing: Awaitable[None], socket: object, limit_s: float = LONGEST_CLOSE_S) -> None:

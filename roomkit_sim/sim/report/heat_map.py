@@ -28,6 +28,7 @@ _COLOURS: Mapping[str, Mapping[str, bool]] = {
 _WORST_FIRST = ("corrupted", "invalid", "ended", "recovered", "survived")
 _NAME_WIDTH, _CELL_WIDTH = 8, 6
 _LEAST_MS = 50.0
+_SECONDS_FROM_MS = 9_999.5
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,11 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """A letter, and the milliseconds if they are worth it."""
-        ms = f"{self.extra_ms:.0f}" if self.extra_ms is not None and self.extra_ms >= _LEAST_MS else ""
-        return f"{_LETTERS[self.outcome]}{ms if self.outcome != 'corrupted' else ''}"
+        """A letter, and the milliseconds if they are worth it; from ten seconds on the seconds."""
+        ms = self.extra_ms
+        if ms is None or ms < _LEAST_MS or self.outcome == "corrupted":
+            return _LETTERS[self.outcome]
+        return f"{_LETTERS[self.outcome]}{f'{ms / 1000:.0f}s' if ms >= _SECONDS_FROM_MS else f'{ms:.0f}'}"
 
 
 @dataclass(frozen=True)

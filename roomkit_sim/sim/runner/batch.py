@@ -7,15 +7,18 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from roomkit_sim.errors import RoomkitSimError, ScenarioError
+from roomkit_sim.errors import NothingToDisturbError, RoomkitSimError, ScenarioError
 from roomkit_sim.sim.caller.speech import commit_speech
+from roomkit_sim.sim.faults.choice import fault_choice
 from roomkit_sim.sim.report.failure_text import failure_text
 from roomkit_sim.sim.report.folder import ArtifactPolicy, staging_folder
+from roomkit_sim.sim.report.heat_map import heat_map_lines
 from roomkit_sim.sim.report.staging import Staging
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.live_allowance import LiveAllowance
-from roomkit_sim.sim.runner.simulate import run_plan
+from roomkit_sim.sim.runner.rehearsal import Rehearsals
+from roomkit_sim.sim.runner.simulate import Run, run_plan
 from roomkit_sim.sim.scenario.caller import Say
 from roomkit_sim.sim.scenario.loader import SUFFIX, ScenarioSource, load
 from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
@@ -49,6 +52,7 @@ def play_files(
     say: Callable[[str], None],
     *,
     mode: Mode = SIMULATED,
+    faults: str = "none",
     allowance: LiveAllowance | None = None,
 ) -> bool:
     """Play scenarios one after the other and write their report.
@@ -60,6 +64,7 @@ def play_files(
         policy: Whose audio and page are kept.
         say: Takes the lines of progress and summary.
         mode: How they are played.
+        faults: As for ``--sim-faults``.
         allowance: What live calls may take; nothing when absent.
 
     Returns:
@@ -69,40 +74,47 @@ def play_files(
         ScenarioError: A scenario file is wrong; nothing is played then.
         ReportError: The report cannot be written.
     """
-    chosen = parse_seeds(seeds)
+    chosen, disturbing = parse_seeds(seeds), fault_choice(faults)
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     sources = [(source, str(file)) for file in scenario_files(paths) for source in load(file)]
-    todo = [plan for source, shown in sources for plan in plans(source, chosen, shown, mode)]
-    staging = Staging(staging_folder(output))
+    todo = [
+        plan
+        for source, shown in sources
+        for plan in plans(source, chosen, shown, mode, disturbing.conditions_of(source.scenario))
+    ]
+    staging, rehearsals = Staging(staging_folder(output)), Rehearsals()
     try:
         for number, plan in enumerate(todo, start=1):
             say(f"[{number}/{len(todo)}] {plan.id}")
-            _play(plan, allowance or LiveAllowance(0), staging, output, policy, say)
+            run = _played(plan, allowance or LiveAllowance(0), rehearsals, staging, say)
+            _keep(run, staging, output, policy, say)
         totals = write_report(staging, output, shlex.join(["roomkit-sim", *sys.argv[1:]]))
     finally:
         staging.discard()
-    for line in terminal_lines(totals, output):
+    for line in (*heat_map_lines(totals.heat_maps), *terminal_lines(totals, output)):
         say(line)
     return totals.passed == totals.calls
 
 
-def _play(
-    plan: Plan,
-    allowance: LiveAllowance,
-    staging: Staging,
-    output: Path,
-    policy: ArtifactPolicy,
-    say: Callable[[str], None],
-) -> None:
+def _played(
+    plan: Plan, allowance: LiveAllowance, rehearsals: Rehearsals, staging: Staging, say: Callable[[str], None]
+) -> Run | None:
     try:
-        run = run_plan(allowance.admit(plan))
+        run = run_plan(allowance.admit(plan), rehearsals=rehearsals)
+    except NothingToDisturbError as error:
+        say(f"skipped: {error}")
+        return None
     except RoomkitSimError as error:
         staging.add_unplayed(plan, error)
         say(str(error))
-        return
+        return None
     allowance.charge(run)
-    for call in run.calls:
+    return run
+
+
+def _keep(run: Run | None, staging: Staging, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]) -> None:
+    for call in run.calls if run is not None else ():
         folder = staging.add(call, policy)
         if not call.passed:
             say(failure_text(call, None if folder is None else str(output / folder / "index.html")))

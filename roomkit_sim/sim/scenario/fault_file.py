@@ -42,7 +42,10 @@ def load_fault_plan(path: Path, shown: str | None = None) -> FaultPlan:
         ScenarioError: With file and line.
     """
     named = Path(shown or path)
-    found = [document for document in documents(path) if document.data is not None]
+    try:
+        found = [document for document in documents(path) if document.data is not None]
+    except ScenarioError as error:
+        raise ScenarioError(str(error).replace(str(path), str(named))) from error
     if len(found) != 1 or not isinstance(found[0].data, list) or not found[0].data:
         raise ScenarioError("a fault plan is one list of faults: '- {do: cut, stage: H4}'", path=named)
     (document,) = found

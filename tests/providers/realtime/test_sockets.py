@@ -8,7 +8,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from roomkit_sim.providers.realtime.sockets import SOCKET_OPTIONS, leave, sending
+from roomkit_sim.providers.realtime.sockets import SOCKET_OPTIONS, Sending, leave
 from roomkit_sim.sim.world.world import World
 
 URL = "ws://service.example:443/"
@@ -32,7 +32,7 @@ def in_world(main: Any) -> Any:
 async def fill(socket: Any) -> None:
     """Send until there is no more room; websockets then holds its lock."""
     while True:
-        async with sending(socket, 5.0):
+        async with Sending(socket, 5.0):
             await socket.send(b"x" * 20_000)
 
 

@@ -15,6 +15,7 @@ def row(fault: str, stage: str, outcome: str, extra_ms: float | None = None, **m
 ROWS = [
     row("cut", "H0", "recovered", 7923.4),
     row("cut", "H1", "survived", 12.0),
+    row("cut", "H2", "recovered", 26_524.0),
     row("silent", "H0", "corrupted", 34_000, reasons="dead air"),
     row("silent", "H4", "ended"),
     row("refused", "H4", "invalid"),
@@ -27,11 +28,11 @@ def test_the_table_fits_80_columns_and_says_all_without_colour() -> None:
     assert max(map(len, lines)) <= 80
     assert lines[:4] == [
         "            H0    H1    H2    H3    H4    H5    H6    H7    H8    H9   H10   H11",
-        "cut      R7923     S     ·     ·     ·     ·     ·     ·     ·     ·     ·     ·",
+        "cut      R7923     S  R27s     ·     ·     ·     ·     ·     ·     ·     ·     ·",
         "silent       C     ·     ·     ·     E     ·     ·     ·     ·     ·     ·     ·",
         "refused@H4 ?  bad-day S300",
     ]
-    assert lines[4] == "s, gemini-live: 2 survived, 1 recovered, 1 ended cleanly, 1 invalid, 1 corrupted"
+    assert lines[4] == "s, gemini-live: 2 survived, 2 recovered, 1 ended cleanly, 1 invalid, 1 corrupted"
 
 
 def test_each_outcome_has_its_colour() -> None:
@@ -58,7 +59,7 @@ def test_nothing_is_drawn_of_a_run_without_faults() -> None:
 
 def test_markdown_has_a_line_for_each_fault() -> None:
     text = "\n".join(heat_map_markdown(heat_maps(ROWS)))
-    assert "| cut | R7923 | S |" in text
+    assert "| cut | R7923 | S | R27s |" in text
     assert "| silent | **C** |" in text
 
 
