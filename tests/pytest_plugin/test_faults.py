@@ -92,7 +92,7 @@ def test_a_python_test_says_what_goes_wrong_and_sees_what_became_of_it(suite: py
 
         def test_the_advisor_comes_though_the_line_is_cut(simulate):
             cut = Condition("cut", (Cut(stage="H8"),))
-            assert simulate("a.scenario.yaml", condition=cut).calls[0].outcome.kind == "recovered"
+            assert simulate("a.scenario.yaml", condition=cut).calls[0].outcome.kind == "survived"
     """)
     suite.runpytest(*QUIET).assert_outcomes(passed=2)
-    assert [row["outcome"] for row in faults(suite)] == ["recovered"]
+    assert [row["outcome"] for row in faults(suite)] == ["survived"]
