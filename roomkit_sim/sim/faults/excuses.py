@@ -34,7 +34,7 @@ EXPECTATIONS: Mapping[str, str] = dict.fromkeys(
 
 INHERENT: Mapping[str, tuple[str, ...]] = {
     "flip: gemini.resume_keeps_voice": ("INV008",),
-    "flip: openai.voice_ignored": ("INV008",),
+    "flip: openai.voice_ignored": ("INV008", "AUDIO002"),
     "flip: gemini.resume_loses_context": ("INV010",),
     "flip: gemini.resume_loses_most_context": ("INV010",),
 }
@@ -69,7 +69,7 @@ def excuse(finding: Finding, record: CallRecord, *, ended: bool) -> str | None:
             return "nobody could be reached: it was under way when the connection was lost, or the call had ended"
         case "INV010" if not _was_told(record, finding.evidence.get("forgotten"), finding.at_ns):
             return "the client was never told what the caller had said"
-        case "INV008" | "INV010" if finding.code in _inherent(record):
+        case "INV008" | "INV010" | "AUDIO002" if finding.code in _inherent(record):
             return "the service does so, and says nothing of it"
         case "INVALID004" if ended:
             return "the call ended before anything could be heard"
@@ -154,6 +154,9 @@ def _unreachable(record: CallRecord, *, ended: bool) -> Iterator[Stretch]:
             known_ns = record.end_ns if view is None or view.closed_ns is None else view.closed_ns
             if known_ns >= strike.t_ns:
                 yield Stretch(since_ns, known_ns)
+        elif strike.data.get("what") == "stall":
+            # What was held up on a connection that was replaced meanwhile; what is said from now on must arrive.
+            yield Stretch(since_ns, strike.t_ns)
 
 
 def _last_close_ns(views: Iterable[ConnectionView], before_ns: int) -> int:

@@ -117,12 +117,28 @@ def test_audio_that_was_lost_before_or_after_that_is_corrupted(
     assert outcome.reasons[0].startswith("INV004")
 
 
-def test_a_fault_that_loses_nothing_excuses_no_lost_audio(disturbed: Story, judged: Judged) -> None:
+@pytest.mark.parametrize(
+    ("what", "part", "outcome"),
+    [("drop", (6.6, 7), "corrupted"), ("stall", (6.6, 7), "survived"), ("stall", (6.9, 7.1), "corrupted")],
+)
+def test_a_fault_that_loses_little_excuses_little(
+    disturbed: Story, judged: Judged, what: str, part: tuple[float, float], outcome: str
+) -> None:
     disturbed.told = [
-        (at_s, src, kind, {**data, "what": "stall"} if kind == "fault" else data)
+        (at_s, src, kind, {**data, "what": what} if kind == "fault" else data)
         for at_s, src, kind, data in disturbed.told
     ]
-    assert judged(lost(disturbed, (0, 6.6), (7, 18))).kind == "corrupted"
+    assert judged(lost(disturbed, (0, part[0]), (part[1], 18))).kind == outcome
+
+
+@pytest.mark.parametrize(("switch", "excused"), [("gemini.resume_keeps_voice", True), ("gemini.go_away", False)])
+def test_what_a_service_does_and_says_nothing_of_is_not_the_applications_fault(
+    disturbed: Story, judged: Judged, switch: str, excused: bool
+) -> None:
+    disturbed.plan["voices"] = {"agent-b": "another"}
+    disturbed.tell(7, "world.fault", what=f"flip: {switch}", where="H0 of handoff 1", conn=2)
+    outcome = judged(disturbed)
+    assert (outcome.kind == "survived") is excused, outcome
 
 
 def test_held_audio_that_was_sent_on_a_connection_that_died_at_its_birth_was_under_way(
