@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 from roomkit_sim.testing.postgres import PostgresServer, PostgresUnavailableError, temporary_postgres
+from tests.sim.servers.fidelity import NOT_COMPARED
 
 # A gate must say the same twice. To look for new examples: pytest --hypothesis-profile=default
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -31,10 +32,11 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it in every run, not only with ``-rs``, when the tests on PostgreSQL did not run."""
+    """Say it in every run, not only with ``-rs``, what was not tested because something is not on this machine."""
     skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
-    reasons = [reason for reason in skipped if NOT_TESTED in reason]
-    if reasons:
-        terminalreporter.section("PostgreSQL", yellow=True)
-        why = reasons[0].partition(NOT_TESTED)[2].removesuffix("')")
-        terminalreporter.line(f"{NOT_TESTED}{len(reasons)} tests skipped: {why}", yellow=True)
+    for title, words in (("PostgreSQL", NOT_TESTED), ("recordings of the services", NOT_COMPARED)):
+        reasons = [reason for reason in skipped if words in reason]
+        if reasons:
+            terminalreporter.section(title, yellow=True)
+            why = reasons[0].partition(words)[2].removesuffix("')")
+            terminalreporter.line(f"{words}{len(reasons)} tests skipped: {why}", yellow=True)

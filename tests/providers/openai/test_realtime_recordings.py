@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-import yaml
 
 from roomkit_sim.providers.openai.realtime_events import RealtimeNormaliser, SessionState
 from roomkit_sim.providers.realtime.events import (
@@ -20,19 +16,16 @@ from roomkit_sim.providers.realtime.events import (
     Transcript,
 )
 from roomkit_sim.providers.realtime.settings import LiveSettings
+from tests.sim.servers.fidelity import needs_recordings, received, recording
 
-PROTOCOL = Path(__file__).parents[4] / "shared" / "protocol"
-
-pytestmark = pytest.mark.skipif(not PROTOCOL.is_dir(), reason=f"the recorded frames are not there: {PROTOCOL}")
+pytestmark = needs_recordings
 
 
 def told(name: str) -> list[LiveEvent]:
-    recording: dict[str, Any] = yaml.safe_load((PROTOCOL / name).read_text(encoding="utf-8"))
     normaliser = RealtimeNormaliser(LiveSettings())
     events: list[LiveEvent] = []
-    for frame in recording["interactions"]:
-        if frame["direction"] == "received":
-            events += normaliser.feed(frame["data"])
+    for frame in received(recording(name)):
+        events += normaliser.feed(frame)
     assert not normaliser.responding
     return [event for event in events if not isinstance(event, SessionState)]
 
@@ -42,7 +35,7 @@ def finals(events: list[LiveEvent]) -> list[tuple[str, str]]:
 
 
 def test_a_spoken_turn() -> None:
-    events = told("openai_audio_in_server_vad_turn.yaml")
+    events = told("openai_audio_in_server_vad_turn")
     assert finals(events) == [
         ("user", "Hello, my name is Marcelo."),
         ("assistant", "Hello, Marcelo! Great to meet you. How can I help you today?"),
@@ -54,14 +47,14 @@ def test_a_spoken_turn() -> None:
 
 
 def test_a_round_with_a_tool() -> None:
-    events = told("openai_tool_call_round.yaml")
+    events = told("openai_tool_call_round")
     (called,) = [event for event in events if isinstance(event, ToolCalled)]
     assert (called.name, called.arguments) == ("get_weather", {"city": "London"})
     assert finals(events) == [("assistant", "It is foggy and 12 degrees in London.")]
     assert [type(event) for event in events].count(ResponseEnded) == 2
 
 
-@pytest.mark.parametrize("name", ["openai_text_in_audio_out_turn.yaml", "openai_message_history_seeding.yaml"])
+@pytest.mark.parametrize("name", ["openai_text_in_audio_out_turn", "openai_message_history_seeding"])
 def test_other_turns(name: str) -> None:
     events = told(name)
     assert type(events[0]) is ResponseStarted

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[4]
-RECORDED = ROOT.parent / "shared" / "protocol"
+from tests.sim.servers.fidelity import needs_recordings, recording
+
+pytestmark = needs_recordings
+
 HOSTS = {"gemini": "generativelanguage.googleapis.com", "openai": "api.openai.com"}
 NAMES = (
     "gemini_message_history_seeding",
@@ -23,13 +23,10 @@ NAMES = (
 
 
 def played(wire: Any, name: str, host: str) -> Any:
-    path = RECORDED / f"{name}.yaml"
-    if not path.exists():
-        pytest.skip(f"NOT LINTED: {RECORDED} is not here")
     wire.host = host
     wire.dial(7)
-    for interaction in yaml.safe_load(path.read_text())["interactions"]:
-        (wire.sent if interaction["direction"] == "sent" else wire.received)(interaction["data"], 7)
+    for direction, frame in recording(name):
+        (wire.sent if direction == "sent" else wire.received)(frame, 7)
     return wire
 
 
