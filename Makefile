@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test scenarios lint types bench format coverage lock speech clean
+.PHONY: help setup test scenarios lint types bench format coverage lock goldens speech clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ format: $(READY)  ## format the code
 
 speech: $(READY)  ## synthesise the callers' speech that scenarios/audio/ lacks
 	$(BIN)/roomkit-sim speech scenarios
+
+goldens: $(READY)  ## write anew what the installed SDKs send (tests/sim/wire_contract)
+	$(BIN)/python -m tests.sim.wire_contract.goldens
 
 lock:  ## compile requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
