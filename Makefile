@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# openai[realtime] asks for websockets<16: what depends on its version is tested with this one as well.
+OLDER := $(VENV)/websockets15
+ON_THE_WIRE := tests/sim/world tests/sim/trace tests/sim/servers tests/sim/cassette tests/sim/wire_contract \
+	tests/providers/gemini tests/providers/openai tests/providers/realtime scenarios/finance/triage.scenario.yaml \
+	scenarios/finance/barge-in.scenario.yaml scenarios/finance/go-away.scenario.yaml scenarios/software
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test scenarios lint types bench format coverage lock goldens speech clean
+.PHONY: help setup test scenarios lint types bench format coverage lock goldens websockets15 speech clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## create .venv with the pinned dependencies
 
@@ -22,6 +27,16 @@ $(READY): requirements.lock pyproject.toml
 
 test: $(READY)  ## run all tests of tests/
 	$(BIN)/python -m pytest tests -n auto --dist worksteal
+
+websockets15: $(READY) $(OLDER)/.ready  ## what depends on websockets, with version 15 instead of the locked one
+	@PYTHONPATH=$(OLDER) $(BIN)/python -c 'import websockets; assert websockets.__version__ == "15.0.1", websockets'
+	PYTHONPATH=$(OLDER) $(BIN)/python -m pytest $(ON_THE_WIRE) -n auto --dist worksteal --sim-output reports/websockets15
+
+$(OLDER)/.ready: $(READY) requirements-websockets15.lock
+	@rm -rf $(OLDER)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --target $(OLDER) \
+		-r requirements-websockets15.lock
+	@touch $@
 
 scenarios: $(READY)  ## run the shipped scenarios and write reports/latest/
 	$(BIN)/python -m pytest scenarios -n auto --dist worksteal
@@ -52,6 +67,7 @@ goldens: $(READY)  ## write anew what the installed SDKs send (tests/sim/wire_co
 
 lock:  ## compile requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+	echo websockets==15.0.1 | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-websockets15.lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) reports/latest .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) reports/latest reports/websockets15 .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
