@@ -3,6 +3,7 @@
 * httpcore does TLS in anyio, above the transport: there is nothing to encrypt in memory.
 * anyio has worker threads of its own, which real time would pass for: they run inline.
 * anyio iterates sets of cancel scopes, ordered by memory address: they hash by a counter.
+* SDKs read the machine's trust store for each client: tens of milliseconds for what is never used here.
 
 A module that is not loaded yet is not touched unless it is one that simulated HTTP needs.
 """
@@ -14,7 +15,8 @@ import importlib
 import importlib.util
 import itertools
 import os
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -31,6 +33,9 @@ def simulated_libraries() -> Iterator[None]:
         stack.enter_context(mock.patch.dict(os.environ))
         for variable in PROXY_VARIABLES:
             os.environ.pop(variable, None)
+        stack.enter_context(
+            mock.patch.object(ssl, "create_default_context", _without_trust(ssl.create_default_context))
+        )
         for name in ("httpcore2._backends.anyio", "httpcore._backends.anyio"):
             if _is_installed(name):
                 stream = importlib.import_module(name).AnyIOStream
@@ -41,6 +46,24 @@ def simulated_libraries() -> Iterator[None]:
             inline = classmethod(_run_inline)
             stack.enter_context(mock.patch.object(backend.AsyncIOBackend, "run_sync_in_worker_thread", inline))
         yield
+
+
+def _without_trust(create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+    """Client contexts that trust nobody: a client that outlives its world can reach nothing real with one."""
+
+    def create_default_context(
+        purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH,
+        *,
+        cafile: Any = None,
+        capath: Any = None,
+        cadata: Any = None,
+    ) -> ssl.SSLContext:
+        is_readable = all(os.path.exists(place) for place in (cafile, capath) if place is not None)
+        if purpose != ssl.Purpose.SERVER_AUTH or cadata is not None or not is_readable:
+            return create(purpose, cafile=cafile, capath=capath, cadata=cadata)
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    return create_default_context
 
 
 def _is_installed(name: str) -> bool:

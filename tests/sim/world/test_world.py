@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import threading
 from datetime import timedelta
 
@@ -99,6 +100,22 @@ def test_cancel_scopes_of_anyio_are_counted_not_addressed() -> None:
         return [number - hashes[0] for number in hashes]
 
     assert World(seed=0).run(main) == [0, 1, 2]
+
+
+def test_clients_read_no_trust_store_in_a_world_and_trust_nobody() -> None:
+    async def main() -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    made = World(seed=0).run(main)
+    assert (made.get_ca_certs(), made.verify_mode, made.check_hostname) == ([], ssl.CERT_REQUIRED, True)
+
+
+def test_a_trust_store_that_is_not_there_is_missed_in_a_world_too() -> None:
+    async def main() -> None:
+        ssl.create_default_context(cafile="/nowhere/ca.pem")
+
+    with pytest.raises(FileNotFoundError):
+        World(seed=0).run(main)
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
