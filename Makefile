@@ -10,7 +10,7 @@ ON_THE_WIRE := tests/sim/world tests/sim/trace tests/sim/servers tests/sim/casse
 	scenarios/finance/barge-in.scenario.yaml scenarios/finance/go-away.scenario.yaml scenarios/software
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test scenarios lint types bench format coverage lock goldens websockets15 speech clean
+.PHONY: help setup test scenarios lint types bench parity lossy format coverage lock goldens websockets15 speech clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ types: $(READY)  ## mypy --strict
 
 bench: $(READY)  ## speed as ratios in one run
 	$(BIN)/python -m benchmarks
+
+parity: $(READY)  ## play the scenarios on both wires and write docs/parity.md
+	$(BIN)/python -m benchmarks parity
+
+lossy: $(READY)  ## a hundred calls on each wire with 2 % loss, twice
+	$(BIN)/python -m benchmarks lossy
 
 coverage: $(READY)  ## tests with branch coverage
 	$(BIN)/python -m pytest tests -n auto --dist worksteal --cov --cov-report=term

@@ -1,4 +1,4 @@
-"""A full-duplex call through the whole stack: caller, channel, provider, google-genai, network, server, and back."""
+"""A full-duplex call through the whole stack: caller, channel, provider, SDK, network, server, and back."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from roomkit_sim.sim.runner.application import load_application
 from roomkit_sim.sim.runner.run import play
 from roomkit_sim.sim.runner.simulate import make_plan, run_plan
 from roomkit_sim.sim.runner.sound import prepare_sound
+from roomkit_sim.sim.scenario.model import Provider
 from roomkit_sim.sim.scenario.plan import Plan
 
-APP = "scenarios.apps.switchboard:answer"
+APPS: dict[Provider, str] = {
+    "gemini-live": "scenarios.apps.switchboard:answer",
+    "openai-realtime": "scenarios.apps.switchboard:answer_with_openai",
+}
 
 
-def plan(seconds: int) -> Plan:
+def plan(provider: Provider, seconds: int) -> Plan:
     """The caller listens, its line's noise flowing up, while the agent speaks all the time."""
     words = " ".join(f"word{number}" for number in range(seconds * 3))
     return make_plan(
         {
             "scenario": "full-duplex",
-            "app": APP,
+            "app": {provider: APPS[provider]},
             "caller": {"script": [{"wait": {"for": "time", "ms": seconds * 1000}}, "hang_up"]},
             "mind": {"triage": {"when": "Role: Triage receptionist", "rules": [{"on": "connected", "says": words}]}},
         },
@@ -30,10 +34,10 @@ def plan(seconds: int) -> Plan:
     )
 
 
-def run_call(seconds: int) -> float:
+def run_call(provider: Provider, seconds: int) -> float:
     """CPU seconds of the call alone."""
-    planned = plan(seconds)
-    sound, app = prepare_sound(planned), load_application(APP)
+    planned = plan(provider, seconds)
+    sound, app = prepare_sound(planned), load_application(APPS[provider])
     begin = time.process_time()
     played = play(planned, sound, app, RoomKitAdapter())
     took = time.process_time() - begin
@@ -44,20 +48,20 @@ def run_call(seconds: int) -> float:
     return took
 
 
-def run_whole(seconds: int) -> float:
+def run_whole(provider: Provider, seconds: int) -> float:
     """CPU seconds of the call, the accounting of its sound, and all checks."""
     begin = time.process_time()
-    run = run_plan(plan(seconds))
+    run = run_plan(plan(provider, seconds))
     took = time.process_time() - begin
     assert run.passed, run.findings
     return took
 
 
-def peak_memory_mb(seconds: int) -> float:
+def peak_memory_mb(provider: Provider, seconds: int) -> float:
     """What a call and its record need at most, beyond what is loaded."""
-    run_plan(plan(1))
+    run_plan(plan(provider, 1))
     tracemalloc.start()
-    run_plan(plan(seconds))
+    run_plan(plan(provider, seconds))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak / 1e6

@@ -40,15 +40,15 @@ def pipeline() -> ConversationPipeline:
 
 
 async def answer(line: PhoneLine) -> Call:
-    return await _answer(line, GeminiLiveProvider(api_key=line.secret("GEMINI_API_KEY")), agents())
+    return await serve(line, GeminiLiveProvider(api_key=line.secret("GEMINI_API_KEY")), agents())
 
 
 async def answer_with_openai(line: PhoneLine) -> Call:
     provider = OpenAIRealtimeProvider(api_key=line.secret("OPENAI_API_KEY"))
-    return await _answer(line, provider, agents(receptionist="marin", advisor="cedar"))
+    return await serve(line, provider, agents(receptionist="marin", advisor="cedar"))
 
 
-async def _answer(line: PhoneLine, provider: RealtimeVoiceProvider, staff: list[Agent]) -> Call:
+async def serve(line: PhoneLine, provider: RealtimeVoiceProvider, staff: list[Agent]) -> Call:
     kit = RoomKit()
     voice = RealtimeVoiceChannel("voice", provider=provider, transport=line.transport)
     kit.register_channel(voice)
