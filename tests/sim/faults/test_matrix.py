@@ -76,7 +76,7 @@ def test_a_plan_says_its_condition_in_id_slug_and_command() -> None:
     (source,) = load(SCENARIOS / "finance" / "handoff.scenario.yaml")
     made, *_ = plans(source, (3,), "a.scenario.yaml", conditions=[CONDITIONS["cut+503@H4"]])
     assert made.id == "short-handoff[gemini-live-s3-cut+503@H4]"
-    assert made.slug.startswith("a--short-handoff--s3--cut-503-H4")
+    assert made.slug.startswith("a--short-handoff--gemini-live--s3--cut-503-H4")
     assert made.rerun == f'pytest "a.scenario.yaml::{made.id}" --sim-faults=matrix'
     every = plans(source, (0,), "a.scenario.yaml", conditions=matrix())
     assert len({p.slug for p in every}) == len(every) > 200
