@@ -15,7 +15,10 @@
     ├── StoreError                    a store of conversations failed; errors of databases are mapped to this
     ├── WorkCancelledError            code of the application awaited something that was cancelled
     └── SimulationError               the harness
-        ├── ScenarioError             a scenario file is wrong: names file and line
+        ├── FileError                 something in a file is wrong: names file and line
+        │   ├── ScenarioError         a scenario file is wrong
+        │   └── CassetteError         a recording is missing, damaged or cannot be written
+        │       └── CassetteDriftError  the application did something that was not recorded
         ├── AudioError                a sound file or speech synthesis is unusable
         ├── AppError                  the application under test raised
         ├── LiveCallRefusedError      a call with the service itself: no key, or too many minutes
@@ -24,8 +27,6 @@
         ├── NothingToDisturbError     a condition does not concern a scenario: what it disturbs is not there
         ├── NotSimulatedError         a fault that cannot happen in this kind of world
         ├── RealNetworkError          something touched a real socket inside a simulation
-        ├── CassetteError             a recording is missing, damaged or cannot be written: names file and line
-        │   └── CassetteDriftError    the application did something that was not recorded
         └── ReportError               a run's files cannot be written or read
 
 A message says what happened, where, what was expected and what to do.
@@ -45,6 +46,7 @@ __all__ = [
     "ChannelNotRegisteredError",
     "ConfigurationError",
     "DeadlockError",
+    "FileError",
     "HandoffAlreadySetUpError",
     "LiveCallRefusedError",
     "NotSimulatedError",
@@ -150,12 +152,12 @@ class SimulationError(RoomkitSimError):
     """Something is wrong in the harness or in what it was given."""
 
 
-class ScenarioError(SimulationError):
-    """A scenario file is wrong.
+class FileError(SimulationError):
+    """Something that stands in a file is wrong.
 
     Args:
         message: What is wrong, what was expected, what to do.
-        path: The scenario file, if there is one.
+        path: The file, if there is one.
         line: The line in it, counted from 1.
     """
 
@@ -165,6 +167,10 @@ class ScenarioError(SimulationError):
         self.path = path
         self.line = line
         self.reason = message
+
+
+class ScenarioError(FileError):
+    """A scenario file is wrong."""
 
 
 class AudioError(SimulationError):
@@ -199,21 +205,8 @@ class RealNetworkError(SimulationError):
     """Something touched a real socket inside a simulation."""
 
 
-class CassetteError(SimulationError):
-    """A recording is missing, damaged, of another version, or cannot be written.
-
-    Args:
-        message: What is wrong, what was expected, what to do.
-        path: The file, if there is one.
-        line: The line in it, counted from 1.
-    """
-
-    def __init__(self, message: str, *, path: Path | str | None = None, line: int | None = None) -> None:
-        where = "" if path is None else f"{path}:{line}: " if line is not None else f"{path}: "
-        super().__init__(f"{where}{message}")
-        self.path = path
-        self.line = line
-        self.reason = message
+class CassetteError(FileError):
+    """A recording is missing, damaged, of another version, or cannot be written."""
 
 
 class CassetteDriftError(CassetteError):
