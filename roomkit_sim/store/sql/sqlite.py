@@ -56,10 +56,15 @@ def _set_up(connection: DBAPIConnection, _: Any) -> None:
     death of the process, for which NORMAL would do. See https://www.sqlite.org/pragma.html#pragma_synchronous.
     """
     connection.isolation_level = None  # the driver must not begin transactions: _begin does
-    cursor = connection.cursor()
-    for setting in ("synchronous=FULL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {setting}")
-    cursor.close()
+    try:
+        cursor = connection.cursor()
+        for setting in ("synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {setting}")
+        cursor.close()
+    except BaseException:
+        # SQLAlchemy forgets a connection that could not be set up; its thread would outlive the loop.
+        connection.close()
+        raise
 
 
 def _begin(connection: Connection) -> None:
