@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -24,6 +26,10 @@ async def failure(url: str, timeout: float = 5) -> StoreError:
     with pytest.raises(StoreError) as caught:
         await store.open()
     await store.close()
+    # aiosqlite lets the thread of a connection that could not be opened end by itself, and answer a loop that is closed.
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join)
     assert PASSWORD not in "".join(traceback.format_exception(caught.value))
     return caught.value
 
