@@ -26,7 +26,7 @@ async def failure(url: str, timeout: float = 5) -> StoreError:
     with pytest.raises(StoreError) as caught:
         await store.open()
     await store.close()
-    # aiosqlite lets the thread of a connection that could not be opened end by itself, and answer a loop that is closed.
+    # aiosqlite lets the thread of a connection that could not be opened end by itself, and answer a closed loop.
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
             await asyncio.to_thread(thread.join)
