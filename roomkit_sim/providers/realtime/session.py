@@ -103,6 +103,9 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
     async def answer(self, call_id: str, result: str, *, respond: bool = True) -> None:
         """Give the model a tool's result; nothing happens if it took the call back.
 
+        While the connection is being replaced this waits for what becomes of it: one that is about to be left would
+        take the result with it.
+
         Args:
             call_id: The call.
             result: The result.
@@ -111,6 +114,8 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
         Raises:
             ProviderError: No present connection waits for it.
         """
+        self._require_alive()
+        await self._not_replacing.wait()
         self._require_alive()
         if self._calls.was_cancelled(call_id):
             return

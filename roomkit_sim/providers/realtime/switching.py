@@ -82,6 +82,8 @@ class ConnectionSwitch(ABC, Generic[C]):
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._news = asyncio.Event()
+        self._not_replacing = asyncio.Event()
+        self._not_replacing.set()
         self._go_away_announced = False
         self._old_may_stay_open = True
         self._ended = False
@@ -199,6 +201,13 @@ class ConnectionSwitch(ABC, Generic[C]):
     # How it is replaced; all of it runs under _switching
 
     async def _replace(self, limits: ReconnectLimits) -> None:
+        self._not_replacing.clear()
+        try:
+            await self._replace_now(limits)
+        finally:
+            self._not_replacing.set()
+
+    async def _replace_now(self, limits: ReconnectLimits) -> None:
         self._audio.hold()
         if not self._may_overlap():
             await self._retire(at_once=True)

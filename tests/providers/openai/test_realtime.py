@@ -479,6 +479,47 @@ async def test_a_result_for_a_connection_that_is_gone_is_refused(world: World) -
             await call.provider.submit_tool_result(call.session, "c1", "{}")
 
 
+async def test_a_result_that_comes_while_a_connection_is_replaced_is_not_given_to_the_old_one(world: World) -> None:
+    async with calling(world) as call:
+        first = await call.connect(voice="marin", tools=[TOOL])
+        await first.answer("r0", "Hello")
+        await first.call("r1", ("c1", "look_up", "{}"))
+        await call.told.until(lambda it: it.of("tool_call"))
+        asked: asyncio.Queue[tuple[Served, Any]] = asyncio.Queue()
+        call.service.on_update = lambda served, update: asked.put((served, update))
+        pending = asyncio.create_task(call.provider.reconfigure(call.session, voice="cedar"))
+        second, update = await asked.get()
+        answering = asyncio.create_task(call.provider.submit_tool_result(call.session, "c1", "found"))
+        await asyncio.sleep(0.1)
+        await call.service.accept(second, update)
+        await pending
+        # Whoever answers learns that the new connection must be told otherwise.
+        with pytest.raises(ProviderError, match="c1"):
+            await answering
+        assert [item for item in first.items if item["type"] == "function_call_output"] == []
+
+
+async def test_a_result_waits_for_a_replacement_that_fails_and_is_given_to_the_old_connection(world: World) -> None:
+    async with calling(world) as call:
+        first = await call.connect(voice="marin", tools=[TOOL])
+        await first.answer("r0", "Hello")
+        await first.call("r1", ("c1", "look_up", "{}"))
+        await call.told.until(lambda it: it.of("tool_call"))
+        asked: asyncio.Queue[tuple[Served, Any]] = asyncio.Queue()
+        call.service.on_update = lambda served, update: asked.put((served, update))
+        pending = asyncio.create_task(call.provider.reconfigure(call.session, voice="cedar"))
+        second, update = await asked.get()
+        answering = asyncio.create_task(call.provider.submit_tool_result(call.session, "c1", "found"))
+        await asyncio.sleep(0.1)
+        assert not answering.done()
+        await second.error("invalid_value", "unknown voice", about=update["event_id"])
+        with pytest.raises(ProviderConnectionError):
+            await pending
+        await answering
+        await first.until(lambda it: it.of("response.create"))
+        assert first.kinds[-2:] == ["conversation.item.create", "response.create"]
+
+
 async def test_calls_that_come_with_a_handoff_are_not_answered_by_the_former_agent(world: World) -> None:
     async with calling(world) as call:
         served = await call.connect(tools=[TOOL])
