@@ -28,7 +28,8 @@ def tape_for(plan: Plan, *, drifted: bool = False) -> Tape:
     path = library.path(plan.provider, _name(plan))
     action = decide(mode.recording, path, exists=library.has(plan.provider, _name(plan)), drifted=drifted)
     if action == "record":
-        return Tape(records=True)
+        # A disturbed call has no recording of its own: its bytes would pass for those of the undisturbed one.
+        return NO_TAPE if plan.condition or plan.faults else Tape(records=True)
     return Tape(cassette=library.load(plan.provider, _name(plan)))
 
 

@@ -11,8 +11,11 @@ from roomkit_sim import Agent
 from roomkit_sim.errors import CassetteError, ScenarioError
 from roomkit_sim.sim import Run, simulate
 from roomkit_sim.sim.checks.findings import Severity
+from roomkit_sim.sim.faults.excuses import strikes
 from roomkit_sim.sim.runner import run as running
 from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.scenario.condition import Condition
+from roomkit_sim.sim.scenario.faults import Cut
 from roomkit_sim.sim.scenario.mode import Mode
 from tests.sim.runner.finance_line import SCENARIOS, agents, application, short_call
 
@@ -119,3 +122,12 @@ def test_a_call_that_ends_before_its_recording_does_is_told_of(recorded: tuple[P
     )
     [told, *_] = [finding for finding in run.findings if finding.code == "WIRE081"]
     assert told.severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("recording", ["all", "once", "new_episodes"])
+def test_a_disturbed_call_is_not_recorded_in_the_place_of_the_undisturbed_one(tmp_path: Path, recording: Any) -> None:
+    mode = Mode(recordings=tmp_path, recording=recording)
+    disturbed = Condition("lost", (Cut(at_ms=1500),))
+    run = simulate(WITH_TRANSCRIPTS, app=application(), base_dir=SCENARIOS, mode=mode, condition=disturbed)
+    assert strikes(run.record)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
