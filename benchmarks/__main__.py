@@ -32,6 +32,7 @@ def main() -> None:
     added = f"{given:.0f} ms with the plugin, {without:.0f} ms with -p no:roomkit_sim"
     print(f"\nan unrelated pytest run: {added}: {given - without:+.0f} ms (under 50)")
     print(f"pytest scenarios -n 2: {startup.scenarios_s():.1f} s (under 60)")
+    print(f"fault matrix of the two-agent scenario -n 2: {startup.matrix_s():.0f} s (under 180)")
     cost_of_the_runtime()
 
 

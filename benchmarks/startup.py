@@ -1,4 +1,4 @@
-"""What the plugin adds to the start of a pytest run that does not use it, and how long the shipped scenarios take."""
+"""What the plugin adds to a pytest run that does not use it; how long the shipped scenarios and the matrix take."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+
+HANDOFF = "scenarios/finance/handoff.scenario.yaml"
 
 
 def plugin_ms(rounds: int) -> tuple[float, float]:
@@ -26,6 +28,12 @@ def scenarios_s() -> float:
     """Wall seconds of `pytest scenarios -n 2`, start-up included."""
     with tempfile.TemporaryDirectory() as folder:
         return _pytest(".", "scenarios", "-n", "2", "--sim-output", f"{folder}/report")
+
+
+def matrix_s() -> float:
+    """Wall seconds of the two-agent scenario with every fault at every stage, `-n 2`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _pytest(".", HANDOFF, "--sim-faults=matrix", "-n", "2", "--sim-output", f"{folder}/report")
 
 
 def _pytest(folder: str, *arguments: str) -> float:
