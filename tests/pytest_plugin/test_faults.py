@@ -62,7 +62,10 @@ def test_a_fault_plan_is_applied_to_every_scenario(suite: pytest.Pytester) -> No
     ("text", "message"),
     [
         ("- {do: cut, stage: H4}\n- {do: cut, stage: H44}\n", "rain.yaml:2: 1.stage: 'H44' is no stage of a handoff"),
-        (None, "rain.yaml: cannot read the scenario file"),
+        (
+            None,
+            "rain.yaml: cannot read the file: No such file or directory; give none, matrix or the file of a fault plan",
+        ),
     ],
 )
 def test_a_wrong_fault_plan_is_a_usage_error_with_file_and_line(

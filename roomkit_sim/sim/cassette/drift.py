@@ -8,9 +8,10 @@ from pathlib import Path
 
 from roomkit_sim.errors import CassetteDriftError
 from roomkit_sim.sim.cassette.difference import around, differences, side_by_side
+from roomkit_sim.sim.cassette.model import Origin
 from roomkit_sim.sim.trace.events import Json
 
-__all__ = ["Drift", "Leftover"]
+__all__ = ["Drift", "Leftover", "record_anew"]
 
 _MOST_DIFFERENCES = 5
 
@@ -28,6 +29,7 @@ class Drift:
         recorded: The recorded message, if there is one.
         actual: What came instead, if anything.
         path: The cassette.
+        origin: From what it was recorded.
         line: Where in it.
         mutations: What the replay did otherwise before.
     """
@@ -42,6 +44,7 @@ class Drift:
     path: Path | None
     line: int
     mutations: tuple[str, ...] = ()
+    origin: Origin = "live"
 
     def details(self) -> str:
         """All but where the cassette is."""
@@ -62,12 +65,18 @@ class Drift:
             lines.append(f"  {'recorded':58}   now")
             lines += [f"  {row}" for row in side_by_side(_or_nothing(self.recorded), _or_nothing(self.actual))]
         lines += [f"  after       {mutation}" for mutation in self.mutations]
-        lines.append("  what to do  undo the change, or record anew: --sim-provider=live --sim-record=all")
+        lines.append(f"  what to do  undo the change, or {record_anew(self.origin)}")
         return "\n".join(lines)
 
     def error(self) -> CassetteDriftError:
         """As the error that it is."""
         return CassetteDriftError(self.details(), path=self.path, line=self.line or None)
+
+
+def record_anew(origin: Origin) -> str:
+    """How a cassette is made again, of what it was made of: from our own server that takes no key and no money."""
+    provider = "--sim-provider=live " if origin == "live" else ""
+    return f"record anew: {provider}--sim-record=all"
 
 
 def _or_nothing(message: Json) -> Json:

@@ -41,8 +41,8 @@ def decide(mode: RecordMode, path: Path, *, exists: bool, drifted: bool = False)
         case "none":
             if not exists:
                 raise CassetteError(
-                    "there is no such cassette, and record mode 'none' makes none: record it with --sim-provider=live "
-                    "--sim-record=once",
+                    "there is no such cassette, and record mode 'none' makes none: record it with "
+                    "--sim-record=once, and --sim-provider=live if from the service itself",
                     path=path,
                 )
             return "replay"

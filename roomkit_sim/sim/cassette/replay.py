@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from roomkit_sim.errors import CassetteDriftError
-from roomkit_sim.sim.cassette.drift import Drift, Leftover
+from roomkit_sim.sim.cassette.drift import Drift, Leftover, record_anew
 from roomkit_sim.sim.cassette.microphone import Matching
 from roomkit_sim.sim.cassette.model import Cassette, RecordedConnection
 from roomkit_sim.sim.cassette.mutation import Mutation
@@ -108,9 +108,10 @@ class ReplayServer:
         if leftovers:
             detail = "".join(f"\n  {leftover}" for leftover in leftovers)
             changes = "".join(f"\n  after {mutation}" for mutation in self._mutations)
+            anew = record_anew(self.cassette.header.origin)
             raise CassetteDriftError(
                 f"the call ended before all that was recorded had happened:{detail}{changes}\n  what to do  see why "
-                f"the client stopped, or record anew: --sim-provider=live --sim-record=all",
+                f"the client stopped, or {anew}",
                 path=self.cassette.path,
                 line=leftovers[0].line,
             )
@@ -174,7 +175,12 @@ class ReplayServer:
         """Only the first drift counts: what comes after it comes of it."""
         if self.drifts:
             return
-        full = replace(drift, path=self.cassette.path, mutations=tuple(map(str, self._mutations)))
+        full = replace(
+            drift,
+            path=self.cassette.path,
+            origin=self.cassette.header.origin,
+            mutations=tuple(map(str, self._mutations)),
+        )
         self.drifts.append(full)
         for listener in tuple(self._listeners):
             listener(full)

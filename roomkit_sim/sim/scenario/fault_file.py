@@ -42,6 +42,10 @@ def load_fault_plan(path: Path, shown: str | None = None) -> FaultPlan:
         ScenarioError: With file and line.
     """
     named = Path(shown or path)
+    if not path.is_file():
+        raise ScenarioError(
+            "cannot read the file: No such file or directory; give none, matrix or the file of a fault plan", path=named
+        )
     try:
         found = [document for document in documents(path) if document.data is not None]
     except ScenarioError as error:

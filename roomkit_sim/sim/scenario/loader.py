@@ -123,4 +123,6 @@ def explained(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in ("unknown_key", "value_error", "unknown_step", "unknown_fault"):
         return message
+    if error["type"] == "tuple_type":
+        message = "expected a list"
     return f"{message} (got {error['input']!r})"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from roomkit_sim.sim.scenario.caller import Caller, Say
 from roomkit_sim.sim.scenario.expect import Expectation
 from roomkit_sim.sim.scenario.faults import Fault
 from roomkit_sim.sim.scenario.mind import Latency, Persona
 from roomkit_sim.sim.scenario.service import Service
-from roomkit_sim.sim.scenario.strict import Strict
+from roomkit_sim.sim.scenario.strict import Strict, nearest
 
 __all__ = ["Call", "LinkSpec", "NetworkSpec", "Provider", "Scenario"]
 
@@ -112,6 +113,21 @@ class Scenario(Strict):
     @classmethod
     def _shorthands(cls) -> tuple[str, ...]:
         return ("caller", "expect")
+
+    @field_validator("app", mode="before")
+    @classmethod
+    def _is_one_name_or_one_for_each_provider(cls, value: Any) -> Any:
+        """Says itself what is wrong: pydantic would name the first of the two types, whichever was meant."""
+        providers = get_args(Provider)
+        if not isinstance(value, str | dict):
+            raise ValueError(f"'app' is 'package.module:function', or one such name for each of {', '.join(providers)}")
+        for provider, name in value.items() if isinstance(value, dict) else ():
+            if provider not in providers:
+                context = {"key": str(provider), "hint": nearest(str(provider), providers)}
+                raise PydanticCustomError("unknown_key", "unknown provider '{key}': {hint}", context)
+            if not isinstance(name, str):
+                raise ValueError(f"{name!r} is not of the form 'package.module:function'")
+        return value
 
     @field_validator("app")
     @classmethod

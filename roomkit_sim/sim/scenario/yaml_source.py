@@ -65,7 +65,9 @@ def documents(path: Path) -> list[Document]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"cannot read the scenario file: {error}", path=path) from error
+        raise ScenarioError(
+            f"cannot read the file: {error.strerror if isinstance(error, OSError) else error}", path=path
+        ) from error
     try:
         loader = _Loader(text)
     except yaml.YAMLError as error:

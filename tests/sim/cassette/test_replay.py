@@ -17,7 +17,7 @@ from roomkit_sim.errors import CassetteDriftError
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
 from roomkit_sim.sim import Call, PhoneLine
 from roomkit_sim.sim.cassette.library import Library
-from roomkit_sim.sim.cassette.model import Cassette, Frame, Sound
+from roomkit_sim.sim.cassette.model import Cassette, Frame, Origin, Sound
 from roomkit_sim.sim.cassette.mutation import Mutation
 from roomkit_sim.sim.runner.application import Answer
 from tests.sim.cassette.stage import Played, plan_of, record, replay
@@ -168,6 +168,18 @@ def test_a_change_drifts_and_is_shown(cassette: Cassette, changes: dict[str, Any
     line = Path(str(cassette.path)).read_text().splitlines()[caught.value.line - 1]
     assert '"dir": "sent"' in line
     assert path.partition(".")[0].replace("clientContent", "client_content") in line
+
+
+@pytest.mark.parametrize(
+    ("origin", "how"), [("live", "--sim-provider=live --sim-record=all"), ("simulated", "--sim-record=all")]
+)
+def test_a_drift_names_the_way_in_which_the_recording_was_made(cassette: Cassette, origin: Origin, how: str) -> None:
+    of_it = replace(cassette, header=replace(cassette.header, origin=origin))
+    with pytest.raises(CassetteDriftError, match=f"record anew: {how}"):
+        replay(PLAN, of_it, application(voice="Kore"))
+    _, server = replay(PLAN, of_it, hangs_up_at_once)
+    with pytest.raises(CassetteDriftError, match=f"record anew: {how}"):
+        server.finish()
 
 
 def test_both_frames_stand_side_by_side(cassette: Cassette) -> None:

@@ -114,7 +114,7 @@ def test_a_file_without_a_scenario_is_refused(written: Callable[[str], Path], te
 
 
 def test_a_missing_file_is_a_scenario_error(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match="cannot read the scenario file"):
+    with pytest.raises(ScenarioError, match="cannot read the file"):
         load(tmp_path / "none.scenario.yaml")
 
 
@@ -134,3 +134,22 @@ def test_plain_values_make_a_scenario_without_a_file() -> None:
 def test_caller_and_calls_exclude_each_other() -> None:
     with pytest.raises(ScenarioError, match="not both"):
         parse({"scenario": "x", "app": "a:b", "caller": {"script": ["hang_up"]}, "calls": []})
+
+
+@pytest.mark.parametrize(
+    ("app", "message"),
+    [
+        ("\n  open-ai-realtime: a:b", r":3: app.open-ai-realtime: unknown provider .*did you mean 'openai-realtime'"),
+        ("[a:b]", r":2: app: 'app' is 'package.module:function', or one such name for each of gemini-live, openai"),
+        ("\n  gemini-live: [a:b]", r":2: app: \['a:b'\] is not of the form 'package.module:function'"),
+    ],
+)
+def test_a_wrong_application_is_told_by_what_was_meant(written: Callable[[str], Path], app: str, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        load(written(f"scenario: x\napp: {app}\n"))
+
+
+def test_a_single_value_where_a_list_belongs_is_told_in_the_words_of_the_file(written: Callable[[str], Path]) -> None:
+    rest = "mind: {p: {when: x}}\ncalls: [{name: c, caller: {script: [hang_up]}}]\n"
+    with pytest.raises(ScenarioError, match=r":3: switches: expected a list \(got 'any.slow_frames'\)"):
+        load(written(f"scenario: x\napp: a:b\nswitches: any.slow_frames\n{rest}"))
