@@ -10,7 +10,7 @@ ON_THE_WIRE := tests/sim/world tests/sim/trace tests/sim/servers tests/sim/casse
 	scenarios/finance/barge-in.scenario.yaml scenarios/finance/go-away.scenario.yaml scenarios/software
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test scenarios lint types bench parity lossy format coverage lock goldens websockets15 speech clean
+.PHONY: help setup test scenarios lint types scan bench parity lossy format coverage lock goldens websockets15 speech clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ lint: $(READY)  ## style, formatting, import layers
 
 types: $(READY)  ## mypy --strict
 	$(BIN)/mypy
+
+scan: $(READY)  ## look for secrets and persons in recordings
+	$(BIN)/roomkit-sim scan recordings tests/providers/cassettes
 
 bench: $(READY)  ## speed as ratios in one run
 	$(BIN)/python -m benchmarks

@@ -79,3 +79,19 @@ def test_explain_says_what_a_switch_does() -> None:
 
 def test_speech_that_is_committed_is_not_spoken_again() -> None:
     assert call("speech", "scenarios") == (0, "0 new files\n")
+
+
+def test_scan_is_exit_code_1_when_something_is_found_and_does_not_print_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("mail jane@example.com\n")
+    code, text = call("scan", tmp_path)
+    assert code == 1
+    assert f"{tmp_path}/a.txt:1: email" in text
+    assert "jane" not in text
+    (tmp_path / "scrubbing.toml").write_text('keep = ["jane@example.com"]\n')
+    assert call("scan", tmp_path) == (0, "0 found\n")
+
+
+def test_scan_of_what_is_not_there_is_exit_code_2() -> None:
+    code, text = call("scan", "nowhere")
+    assert code == 2
+    assert "there is no such file or folder" in text

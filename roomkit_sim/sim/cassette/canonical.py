@@ -21,6 +21,7 @@ USER_DATA = frozenset({"args", "response", "parametersJsonSchema", "responseJson
 _JSON_TEXT = frozenset({"arguments", "output"})
 """JSON inside of a string: function arguments, and a function's result, in OpenAI's protocol."""
 
+_NUMBERED = re.compile(r"<(?!handle|words)([a-z]+)-\d+>")
 _DOTTED_VERSION = re.compile(r"\.v\d\w*(?=\.)")
 _SLASHED_VERSION = re.compile(r"/v\d\w*(?=/)")
 
@@ -33,16 +34,23 @@ def canonical(message: Json) -> Json:
 def _canonical(value: Json, *, own_keys: bool) -> Json:
     if isinstance(value, list):
         return [_canonical(item, own_keys=own_keys) for item in value]
+    if isinstance(value, str):
+        return _unnumbered(value)
     if not isinstance(value, dict):
         return value
     result: dict[str, Json] = {}
     for key, item in value.items():
-        name = key if own_keys else _camel(key)
+        name = _unnumbered(key) if own_keys else _camel(key)
         if name in _JSON_TEXT and isinstance(item, str) and not own_keys:
             result[name] = _parsed(item)
         else:
             result[name] = _canonical(item, own_keys=own_keys or name in USER_DATA)
     return result
+
+
+def _unnumbered(text: str) -> str:
+    """Labels of a scrubber without their numbers: these depend on what came before, of which a replay sees a part."""
+    return _NUMBERED.sub(r"<\1>", text) if "<" in text else text
 
 
 def _camel(key: str) -> str:
@@ -53,8 +61,8 @@ def _parsed(text: str) -> Json:
     try:
         parsed: Json = json.loads(text)
     except (ValueError, RecursionError):
-        return text
-    return parsed if isinstance(parsed, dict | list) else text
+        return _unnumbered(text)
+    return _canonical(parsed, own_keys=True) if isinstance(parsed, dict | list) else _unnumbered(text)
 
 
 def address(path: str) -> Json:
@@ -62,4 +70,4 @@ def address(path: str) -> Json:
     parts = urlsplit("/" + path.lstrip("/"))
     plain = _SLASHED_VERSION.sub("", _DOTTED_VERSION.sub("", parts.path))
     query: dict[str, Json] = dict(sorted(parse_qsl(parts.query, keep_blank_values=True)))
-    return {"path": plain, "query": query}
+    return canonical({"path": plain, "query": query})

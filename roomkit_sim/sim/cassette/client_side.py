@@ -11,7 +11,7 @@ from roomkit_sim.sim.cassette.ids import IdMap
 from roomkit_sim.sim.cassette.microphone import Matching, MicrophoneMatcher
 from roomkit_sim.sim.cassette.model import Close, Frame, Opaque, Plain, RecordedConnection, Sound
 from roomkit_sim.sim.cassette.script import ClientStep, client_steps
-from roomkit_sim.sim.cassette.scrubbing import Scrubber
+from roomkit_sim.sim.cassette.scrubbing import Scrubber, clean_bytes
 from roomkit_sim.sim.trace.events import Json
 
 __all__ = ["AsRecorded", "Audio", "ClientSide", "Deviation", "Verdict", "other_address"]
@@ -130,7 +130,7 @@ class ClientSide:
                 self._ids.learn(message, actual)
                 return canonical(self._ids.replayed(message)) == canonical(actual)
             case Opaque(data):
-                return data == payload
+                return data == clean_bytes(self._scrubber, payload)
             case Sound():
                 return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,15 @@ from roomkit_sim.sim.cassette.manifest import (
     write_manifest,
 )
 from roomkit_sim.sim.cassette.model import Cassette
+from roomkit_sim.sim.cassette.rules import RULES_FILE, read_rules
+from roomkit_sim.sim.cassette.scanning import scan_lines
 from roomkit_sim.sim.cassette.text import LARGEST_FILE, parse, render
 from roomkit_sim.sim.cassette.tracks import FOLDER, digest, encode, read_track, track_path
 
 __all__ = ["FILE", "Library"]
 
 FILE = "cassette.jsonl"
+_MOST_LEAKS = 10
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}")
 
 
@@ -84,10 +88,12 @@ class Library:
             Its file.
 
         Raises:
-            CassetteError: It cannot be written; what was there is as it was.
+            CassetteError: It cannot be written, or has secrets; what was there is as it was.
         """
         path = self.path(provider, name)
-        data = render(cassette).encode()
+        text = render(cassette)
+        self._refuse_leaks(path, text)
+        data = text.encode()
         tracks = {
             digest(track.pcm): (track.pcm, track.rate_hz)
             for connection in cassette.connections
@@ -110,6 +116,16 @@ class Library:
                 if file.stem not in tracks:
                     file.unlink()
         return path
+
+    def _refuse_leaks(self, path: Path, text: str) -> None:
+        leaks = scan_lines(path, text, read_rules(self.root, os.environ))
+        if leaks:
+            shown = "".join(f"\n  {leak}" for leak in leaks[:_MOST_LEAKS])
+            raise CassetteError(
+                f"is not written, because secrets or persons would be in it:{shown}\n  what to do  record with a "
+                f"SecretScrubber; what belongs to nobody may be listed in {self.root / RULES_FILE}, 'keep'",
+                path=path,
+            )
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from roomkit_sim.sim.cassette.model import Cassette, Header, Origin, Way
-from roomkit_sim.sim.cassette.scrubbing import FieldScrubber, Scrubber
+from roomkit_sim.sim.cassette.scrubbing import Scrubber, SecretScrubber
 from roomkit_sim.sim.cassette.tap import ConnectionTap, Dialled, Microphone
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.world.connection import ObservedConnection
@@ -36,7 +36,7 @@ class CassetteRecorder:
     ) -> None:
         self._now_ns = now_ns
         self._wants = wants
-        self._scrubber = scrubber or FieldScrubber()
+        self._scrubber = scrubber or SecretScrubber()
         self._microphone = microphone
         self._taps: dict[int, ConnectionTap] = {}
         self._origins: dict[int, Origin] = {}

@@ -16,7 +16,7 @@ from roomkit_sim.sim.cassette.model import Cassette, RecordedConnection
 from roomkit_sim.sim.cassette.mutation import Mutation
 from roomkit_sim.sim.cassette.replayed import ReplayedConnection
 from roomkit_sim.sim.cassette.script import Script, mutated, server_steps
-from roomkit_sim.sim.cassette.scrubbing import FieldScrubber, Scrubber
+from roomkit_sim.sim.cassette.scrubbing import Scrubber, SecretScrubber
 from roomkit_sim.sim.cassette.stage import Identity
 
 __all__ = ["ReplayServer"]
@@ -55,7 +55,7 @@ class ReplayServer:
         self.cassette = cassette
         self.matching: Matching = matching
         self.scale = scale
-        self.scrubber: Scrubber = scrubber or FieldScrubber()
+        self.scrubber: Scrubber = scrubber or SecretScrubber()
         self.sessions: list[ReplayedConnection] = []
         self.drifts: list[Drift] = []
         self.is_mutated = bool(mutations)

@@ -23,7 +23,7 @@ from roomkit_sim.sim.cassette.model import (
     Track,
     Way,
 )
-from roomkit_sim.sim.cassette.scrubbing import Scrubber
+from roomkit_sim.sim.cassette.scrubbing import Scrubber, clean_bytes
 from roomkit_sim.sim.cassette.sound import find_sound, rate_of, value_at
 from roomkit_sim.sim.cassette.tracks import levels, padded
 from roomkit_sim.sim.trace.events import Json
@@ -96,9 +96,7 @@ class ConnectionTap:
 
     def note(self, kind: str, data: Mapping[str, Json], now_ns: int) -> None:
         """Something is known of the server beside its messages."""
-        clean = self.scrubber.frame("received", dict(data))
-        assert isinstance(clean, dict)
-        self._events.append(Note(now_ns - self.dialled.t_ns, kind, clean))
+        self._events.append(Note(now_ns - self.dialled.t_ns, kind, self.scrubber.note(kind, data)))
 
     def server_ended(self) -> None:
         """The server's end of TCP is over, before the client knows."""
@@ -134,7 +132,7 @@ class ConnectionTap:
             opened_ns=self.opened_ns,
             request_headers=self.request_headers,
             response_headers=self.response_headers,
-            events=tuple(self._without_sound(event) for event in self._events),
+            events=self.scrubber.whole([self._without_sound(event) for event in self._events]),
             tracks=tracks,
         )
 
@@ -159,7 +157,7 @@ class ConnectionTap:
     def _body(self, way: Way, payload: bytes) -> Body:
         message = read_json(payload)
         if message is None:
-            return Opaque(self._clean_bytes(payload))
+            return Opaque(clean_bytes(self.scrubber, payload))
         sound = find_sound(message, way)
         if sound is None:
             clean = self.scrubber.frame(way, message)
@@ -169,12 +167,6 @@ class ConnectionTap:
         self._rates.setdefault(way, rate_of(sound))
         self._audio.setdefault(way, bytearray()).extend(sound.pcm)
         return Sound(self.scrubber.frame(way, sound.like), sound.path, sound.size, sound.pcm)
-
-    def _clean_bytes(self, payload: bytes) -> bytes:
-        try:
-            return self.scrubber.text(payload.decode()).encode()
-        except UnicodeDecodeError:
-            return payload
 
     def _note_model(self, *named: object) -> None:
         for model in named:

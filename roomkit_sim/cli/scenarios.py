@@ -1,26 +1,18 @@
-"""The command line: play scenarios without pytest, look at reports, prepare speech, explain findings."""
+"""Commands for scenarios: play them, prepare their speech, explain what they found."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from roomkit_sim.cli.application import FAILED, app, stop
 from roomkit_sim.errors import RoomkitSimError
 from roomkit_sim.sim.report.folder import ArtifactPolicy
 from roomkit_sim.sim.scenario.mode import RECORDINGS, Against, Clock, Mode, Recording
 
-__all__ = ["app"]
-
-FAILED, USAGE = 1, 2
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Play simulated phone calls to voice agents and prove their handoffs. With pytest: pytest scenarios/",
-)
+__all__ = ["explain", "run", "speech"]
 
 
 @app.command()
@@ -49,29 +41,8 @@ def run(
         mode = Mode(clock=clock, against=provider, recording=recording, recordings=recordings)
         passed = play_files(paths, seeds, output, artifacts, typer.echo, mode=mode, faults=faults, allowance=allowance)
     except RoomkitSimError as error:
-        _stop(error)
+        stop(error)
     raise typer.Exit(0 if passed else FAILED)
-
-
-@app.command()
-def show(report: Annotated[Path, typer.Argument(help="The report's folder.")] = Path("reports/latest")) -> None:
-    """Show the handoffs of a report with their latencies."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from roomkit_sim.sim.metrics.latencies import ADDITIVE
-    from roomkit_sim.sim.report.frames import handoffs
-
-    columns = ("ear_ms", "gap_ms", *ADDITIVE, "split_brain_ms")
-    try:
-        frame = handoffs(report)
-    except RoomkitSimError as error:
-        _stop(error)
-    table = Table("call", "seed", "#", "from", "to", "accepted", *(name.removesuffix("_ms") for name in columns))
-    for row in frame.to_dict("records"):
-        numbers = ("-" if row[name] != row[name] else f"{row[name]:.0f}" for name in columns)
-        table.add_row(*(str(row[key]) for key in ("call", "seed", "n", "from_agent", "to_agent", "accepted")), *numbers)
-    Console(width=160).print(table)
 
 
 @app.command()
@@ -84,7 +55,7 @@ def speech(
     try:
         written = speak_files(paths)
     except RoomkitSimError as error:
-        _stop(error)
+        stop(error)
     for path in written:
         typer.echo(f"wrote {path}")
     typer.echo(f"{len(written)} new files")
@@ -112,8 +83,3 @@ def explain(
     if known is None:
         raise typer.BadParameter(f"no finding has the code {code!r}: {nearest(code.upper(), CODES)}")
     typer.echo(f"{code.upper()}: {known.title}\n\n  cause  {known.cause}\n  cure   {known.cure}")
-
-
-def _stop(error: RoomkitSimError) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
-    raise typer.Exit(USAGE) from error
