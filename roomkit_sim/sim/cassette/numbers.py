@@ -32,6 +32,7 @@ _BRANDS = (
 )
 _BRAND_PATTERNS = tuple((re.compile(prefix), lengths) for prefix, lengths in _BRANDS)
 _FEWEST, _MOST = 7, 15
+_LONGEST_CARD = 19
 _MOST_GROUPS = 10
 
 
@@ -79,11 +80,13 @@ def _is_account(text: str) -> bool:
 def _in_run(text: str, start: int, end: int) -> Iterator[Span]:
     """Cards and telephones among groups of digits that stand in a row, the longest first."""
     groups = [(start + one.start(), start + one.end()) for one in re.finditer(r"[^ \u00a0\u202f]+", text[start:end])]
+    counts = [len(digits_of(text[begin:finish])) for begin, finish in groups]
     first = 0
     while first < len(groups):
         for last in range(min(len(groups), first + _MOST_GROUPS), first, -1):
             span = (groups[first][0], groups[last - 1][1])
-            kind = _kind(text, *span)
+            is_long_enough = _FEWEST <= sum(counts[first:last]) <= _LONGEST_CARD
+            kind = _kind(text, *span) if is_long_enough else None
             if kind is not None:
                 yield Span(*span, kind)
                 first = last

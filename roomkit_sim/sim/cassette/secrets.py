@@ -68,7 +68,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "secret",
         re.compile(
-            rf"(?<![0-9A-Za-z])(?:\w+[-_])?(?:{_NAMES})(?:\\*[\"'])?\s*(?:=|:|%3[AaDd])\s*(?:\\*[\"'])?"
+            rf"(?<![0-9A-Za-z])(?:{_NAMES})(?:\\*[\"'])?\s*(?:=|:|%3[AaDd])\s*(?:\\*[\"'])?"
             rf"(?P<value>[^\s\"'\\<>,;&{{}}()\[\]]{{4,}})",
             re.IGNORECASE,
         ),
@@ -79,10 +79,6 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"\b(?:{_NAMES}|pin)\s+(?:is|was)\s+[\"']?(?P<value>(?=[^\s<>]*\d)[^\s<>\"',;]{{4,}})", re.IGNORECASE
         ),
     ),
-    (
-        "email",
-        re.compile(r"[^\W_](?:[\w.+-]|%2[Bb])*(?:@|%40)[^\W_][\w-]*(?:\.[^\W_][\w-]*)*\.[^\W\d_]{2,}"),
-    ),
 )
 _HOLLOW = re.compile(
     r"(?:true|false|null|none|undefined|string|required|optional|object|auto|\*+|\.{3,})[.!?]?", re.IGNORECASE
@@ -90,7 +86,12 @@ _HOLLOW = re.compile(
 _WORD = re.compile(r"[A-Za-z]{1,11}[.!?]?")
 _BASE64 = re.compile(r"(?<![0-9A-Za-z+/_-])[0-9A-Za-z+/_-]{10,}(?:=|%3[Dd]){0,2}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-fA-F]{2}){7,}(?![0-9A-Za-z])")
-_PERCENT = re.compile(r"[^\s\"'<>&=]*%[0-9A-Fa-f]{2}[^\s\"'<>&=]*")
+# No pattern may begin anywhere in a long word and read on to its end: that is the square of its length.
+_AT = re.compile(r"@|%40")
+_BEFORE_AT = re.compile(r"[^\W_](?:[\w.+-]|%2[Bb])*$")
+_AFTER_AT = re.compile(r"[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62}){0,8}\.[^\W\d_]{2,24}")
+_LONGEST_LOCAL_PART = 64
+_PERCENT = re.compile(r"(?<![^\s\"'<>&=])[^\s\"'<>&=]*%[0-9A-Fa-f]{2}[^\s\"'<>&=]*")
 
 
 def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -169,9 +170,19 @@ def _candidates(text: str, known: KnownValues, custom: Mapping[str, re.Pattern[s
             group = "value" if "value" in pattern.groupindex else 0
             if kind != "secret" or not _is_prose(text, found.start(group), found[group]):
                 yield Span(found.start(group), found.end(group), kind)
+    yield from _addresses(text)
     yield from find_numbers(text)
     if depth < _DEEPEST_ENCODING:
         yield from _encoded(text, known, custom, depth)
+
+
+def _addresses(text: str) -> Iterator[Span]:
+    """Email addresses."""
+    for at in _AT.finditer(text):
+        near = text[max(0, at.start() - _LONGEST_LOCAL_PART) : at.start()]
+        before, after = _BEFORE_AT.search(near), _AFTER_AT.match(text, at.end())
+        if before is not None and after is not None:
+            yield Span(at.start() - len(before[0]), after.end(), "email")
 
 
 def _is_prose(text: str, start: int, value: str) -> bool:

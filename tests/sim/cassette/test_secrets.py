@@ -136,3 +136,11 @@ def test_a_wrong_file_of_rules_is_named(tmp_path: Path, text: str, message: str)
     with pytest.raises(CassetteError, match=message) as caught:
         read_rules(tmp_path, {})
     assert RULES_FILE in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["a1" * 200_000, "a.a" * 100_000 + "@", "a@" * 100_000, "%4" * 100_000, "eyJ" * 100_000, "token_" * 60_000]
+)
+def test_time_grows_with_the_length_of_a_text_and_not_with_its_square(text: str) -> None:
+    # 400 kB, which took minutes when it was the square.
+    assert found(text) == []
