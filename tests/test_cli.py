@@ -60,6 +60,7 @@ def test_show_prints_the_waterfall_of_a_report(tmp_path: Path) -> None:
     call("run", TRIAGE, "--output", tmp_path / "report")
     code, text = call("show", tmp_path / "report")
     assert code == 0
+    assert text.startswith("report ")
     assert "reconnect" in text
 
 
@@ -95,3 +96,29 @@ def test_scan_of_what_is_not_there_is_exit_code_2() -> None:
     code, text = call("scan", "nowhere")
     assert code == 2
     assert "there is no such file or folder" in text
+
+
+def test_show_and_diff_take_cassettes(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        call(
+            "run",
+            TRIAGE,
+            "--seeds",
+            str(seed),
+            "--record",
+            "all",
+            "--recordings",
+            tmp_path / name,
+            "--output",
+            tmp_path / "r",
+        )
+    [a], [b], [c] = (sorted((tmp_path / name / "gemini-live").iterdir()) for name in "abc")
+    code, text = call("show", a)
+    assert code == 0
+    assert text.startswith(f"cassette {a}")
+    assert "CALLER: Hello, I would like some advice" in text
+    assert call("diff", a, b) == (0, "no difference\n")
+    code, text = call("diff", a / "cassette.jsonl", c)
+    assert code == 1
+    assert "the caller's sound on connection 1 differs" in text
+    assert call("diff", a, tmp_path)[0] == 2

@@ -11,12 +11,32 @@ import typer
 from roomkit_sim.cli.application import FAILED, app, stop
 from roomkit_sim.errors import RoomkitSimError
 
-__all__ = ["scan", "show"]
+__all__ = ["diff", "scan", "show"]
 
 
 @app.command()
-def show(report: Annotated[Path, typer.Argument(help="The report's folder.")] = Path("reports/latest")) -> None:
-    """Show the handoffs of a report with their latencies."""
+def show(
+    path: Annotated[Path, typer.Argument(help="A report's folder; or a cassette: its folder, or its file.")] = Path(
+        "reports/latest"
+    ),
+) -> None:
+    """Show the handoffs of a report with their latencies, or a recorded call as a conversation with its times."""
+    from roomkit_sim.sim.cassette.library import FILE, open_cassette
+    from roomkit_sim.sim.cassette.showing import show as show_cassette
+
+    is_cassette = path.name == FILE or (path / FILE).is_file()
+    try:
+        if not is_cassette:
+            typer.echo(f"report {path}")
+            _show_report(path)
+            return
+        lines = show_cassette(open_cassette(path))
+    except RoomkitSimError as error:
+        stop(error)
+    typer.echo("\n".join([f"cassette {path}", *lines]))
+
+
+def _show_report(report: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -24,15 +44,29 @@ def show(report: Annotated[Path, typer.Argument(help="The report's folder.")] = 
     from roomkit_sim.sim.report.frames import handoffs
 
     columns = ("ear_ms", "gap_ms", *ADDITIVE, "split_brain_ms")
-    try:
-        frame = handoffs(report)
-    except RoomkitSimError as error:
-        stop(error)
+    frame = handoffs(report)
     table = Table("call", "seed", "#", "from", "to", "accepted", *(name.removesuffix("_ms") for name in columns))
     for row in frame.to_dict("records"):
         numbers = ("-" if row[name] != row[name] else f"{row[name]:.0f}" for name in columns)
         table.add_row(*(str(row[key]) for key in ("call", "seed", "n", "from_agent", "to_agent", "accepted")), *numbers)
     Console(width=160).print(table)
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(help="A cassette: its folder, or its file.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+) -> None:
+    """Show where two cassettes first differ, side by side; times do not count. Exit code 0: nowhere; 1: somewhere."""
+    from roomkit_sim.sim.cassette.comparing import compare
+    from roomkit_sim.sim.cassette.library import open_cassette
+
+    try:
+        lines = compare(open_cassette(first), open_cassette(second))
+    except RoomkitSimError as error:
+        stop(error)
+    typer.echo("\n".join(lines or ["no difference"]))
+    raise typer.Exit(FAILED if lines else 0)
 
 
 @app.command()

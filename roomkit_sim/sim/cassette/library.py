@@ -25,7 +25,7 @@ from roomkit_sim.sim.cassette.scanning import scan_lines
 from roomkit_sim.sim.cassette.text import LARGEST_FILE, parse, render
 from roomkit_sim.sim.cassette.tracks import FOLDER, digest, encode, read_track, track_path
 
-__all__ = ["FILE", "Library"]
+__all__ = ["FILE", "Library", "open_cassette"]
 
 FILE = "cassette.jsonl"
 _MOST_LEAKS = 10
@@ -150,6 +150,19 @@ class Library:
                 path=manifest,
                 line=line,
             )
+
+
+def open_cassette(path: Path) -> Cassette:
+    """Read a cassette from wherever it is: its file or its folder, in a folder of recordings.
+
+    Raises:
+        CassetteError: There is none, it is damaged, or is not what the manifest says.
+    """
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise CassetteError(f"there is no cassette here: expected a folder with {FILE}, or that file", path=path)
+    folder = file.resolve().parent
+    return Library(folder.parents[1]).load(folder.parent.name, folder.name)
 
 
 def _hashes(entry: Entry) -> tuple[str | None, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -14,6 +15,8 @@ from roomkit_sim.sim.cassette.drift import Drift
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.cassette.recorder import CassetteRecorder
 from roomkit_sim.sim.cassette.replay import ReplayServer
+from roomkit_sim.sim.cassette.rules import read_rules
+from roomkit_sim.sim.cassette.scrubbing import SecretScrubber
 from roomkit_sim.sim.cassette.stage import Identity
 from roomkit_sim.sim.faults.bounds import PATIENCE_MS
 from roomkit_sim.sim.runner.application import Answer
@@ -141,7 +144,7 @@ class _Stage:
         if not self.service.tells_by_itself:
             for live_call in self.calls.values():
                 observe_wire(live_call.recorder, Mind(scenario.mind, scenario.agent_of))
-        self.recorder = CassetteRecorder(self.now_ns) if tape.records else None
+        self.recorder = CassetteRecorder(self.now_ns, scrubber=self._scrubber()) if tape.records else None
         if self.recorder is not None:
             self.world.network.observers.append(self.recorder)
             for live_call in self.calls.values():
@@ -150,10 +153,13 @@ class _Stage:
         self.is_stopped = False
         self.seen: int | None = None
 
+    def _scrubber(self) -> SecretScrubber:
+        return SecretScrubber(read_rules(self.plan.mode.recordings, os.environ))
+
     def _make_service(self, sound: Sound, cassette: Cassette | None) -> Service:
         scenario = self.plan.scenario
         if cassette is not None:
-            replay = ReplayServer(cassette, identify=self._identify, on_drift=self._drifted)
+            replay = ReplayServer(cassette, scrubber=self._scrubber(), identify=self._identify, on_drift=self._drifted)
             # An application that is disturbed need not do what it did.
             replay.is_mutated = bool(self.faults)
             return RecordedService(replay)
