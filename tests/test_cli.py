@@ -122,3 +122,16 @@ def test_show_and_diff_take_cassettes(tmp_path: Path) -> None:
     assert code == 1
     assert "the caller's sound on connection 1 differs" in text
     assert call("diff", a, tmp_path)[0] == 2
+
+
+def test_scenario_from_writes_a_scenario_with_its_sound(tmp_path: Path) -> None:
+    call("run", TRIAGE, "--record", "all", "--recordings", tmp_path / "r", "--output", tmp_path / "report")
+    [cassette] = sorted((tmp_path / "r/gemini-live").iterdir())
+    made = tmp_path / "again.scenario.yaml"
+    code, text = call("scenario-from", cassette, "-o", made, "--app", "scenarios.apps.finance:answer")
+    assert code == 0
+    assert f"wrote {made}" in text
+    code, text = call("run", made, "--output", tmp_path / "report")
+    assert code == 0
+    assert "1 of 1 calls passed" in text
+    assert call("scenario-from", cassette, "-o", made)[0] == 2

@@ -11,7 +11,7 @@ import typer
 from roomkit_sim.cli.application import FAILED, app, stop
 from roomkit_sim.errors import RoomkitSimError
 
-__all__ = ["diff", "scan", "show"]
+__all__ = ["diff", "scan", "scenario_from", "show"]
 
 
 @app.command()
@@ -67,6 +67,26 @@ def diff(
         stop(error)
     typer.echo("\n".join(lines or ["no difference"]))
     raise typer.Exit(FAILED if lines else 0)
+
+
+@app.command()
+def scenario_from(
+    cassette: Annotated[Path, typer.Argument(help="A cassette: its folder, or its file.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The file; its sound goes into a folder beside it.")
+    ] = (Path("recorded.scenario.yaml")),
+    application: Annotated[str, typer.Option("--app", help="The application under test, module:function.")] = "",
+) -> None:
+    """Make a scenario of a recorded call: its script with sound, a mind that does what the model did, expectations."""
+    from roomkit_sim.sim.cassette.library import open_cassette
+    from roomkit_sim.sim.cassette.scenario_files import write_scenario
+
+    try:
+        written = write_scenario(open_cassette(cassette), output, application)
+    except RoomkitSimError as error:
+        stop(error)
+    for path in written:
+        typer.echo(f"wrote {path}")
 
 
 @app.command()

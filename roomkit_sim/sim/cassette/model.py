@@ -31,7 +31,8 @@ __all__ = [
 Way: TypeAlias = Literal["sent", "received"]
 """As the client sees it."""
 
-Origin: TypeAlias = Literal["live", "simulated"]
+Origin: TypeAlias = Literal["live", "simulated", "imported"]
+"""From what a cassette comes: a service; our own servers; a file of something else, with times that are made up."""
 
 AudioPath: TypeAlias = tuple[str | int, ...]
 """Keys and indices that lead to a place in a JSON value."""
@@ -191,7 +192,7 @@ class Header:
     """What a cassette says of itself.
 
     Args:
-        origin: From what it was recorded: ``live``, or our own servers.
+        origin: From what it was recorded.
         provider: Such as ``"gemini-live"``.
         versions: Of the packages that took part, by name.
         models: The models that were asked for, in the order in which they were.

@@ -33,9 +33,9 @@ def show(cassette: Cassette) -> list[str]:
         f"{models}; {versions or 'no versions known'}",
         "",
     ]
-    names = personas_of(cassette).by_connection
+    personas = personas_of(cassette)
     for moment in conversation_of(cassette):
-        agent = names.get(moment.conn)
+        agent = personas.at(moment.conn, moment.t_ns)
         lines += [
             f"{moment.t_ns / _SECOND:8.3f}  {text}" for text in _texts(moment, "agent" if agent is None else agent.name)
         ]

@@ -221,7 +221,7 @@ def _taped(tape: Tape) -> tuple[str, ...]:
     if tape.cassette is None:
         return ()
     header = tape.cassette.header
-    whom = "the service" if header.origin == "live" else "our own server"
+    whom = {"live": "the service", "simulated": "our own server", "imported": "a file of something else"}[header.origin]
     return (f"replayed: recorded from {whom} on {header.recorded}",)
 
 
