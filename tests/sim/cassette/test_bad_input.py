@@ -64,7 +64,12 @@ def replace_in_line(path: Path, kind: str, old: str, new: str) -> int:
     ("kind", "old", "new", "message"),
     [
         ("cassette", '"format": 1', '"format": 2', "cassette format 2; this version of roomkit-sim reads format 1"),
-        ("cassette", '"origin": "simulated"', '"origin": "true"', "origin: Input should be 'live' or 'simulated'"),
+        (
+            "cassette",
+            '"origin": "simulated"',
+            '"origin": "true"',
+            "origin: Input should be 'live', 'simulated' or 'imported'",
+        ),
         ("dial", '"host": "service.test"', '"host": 7', "host: Input should be a valid string"),
         ("dial", '"conn": 1', '"conn": 2', "connection 2 is dialled here; the next is 1"),
         ("handshake", '"status": 101', '"status": 101, "exec": "rm"', "exec: Extra inputs are not permitted"),
