@@ -40,7 +40,7 @@ INHERENT: Mapping[str, tuple[str, ...]] = {
 }
 """Misbehaviours that no client can notice, and what comes of them."""
 
-_LOSES = ("cut", "close", "corrupt")
+_LOSES = ("cut", "close:", "corrupt: bad_frame")
 """Faults after which what was under way is lost."""
 
 _DEFINED = frozenset(

@@ -107,7 +107,8 @@ def _ended_by_application(record: CallRecord) -> bool:
     """Whether the application ended the call, or could not answer it and said so."""
     for event in record.events:
         if event.name == "line.disconnected":
-            raised = any(other.name == "runtime.app_raised" for other in record.events)
+            # Where the application fails, the harness hangs up for it.
+            raised = any(other.name == "runtime.app_raised" and other.seq < event.seq for other in record.events)
             return event.data.get("by") == "app" or raised
     return False
 

@@ -119,7 +119,12 @@ def test_audio_that_was_lost_before_or_after_that_is_corrupted(
 
 @pytest.mark.parametrize(
     ("what", "part", "outcome"),
-    [("drop", (6.6, 7), "corrupted"), ("stall", (6.6, 7), "survived"), ("stall", (6.9, 7.1), "corrupted")],
+    [
+        ("drop", (6.6, 7), "corrupted"),
+        ("corrupt: no_json", (6.6, 7), "corrupted"),
+        ("stall", (6.6, 7), "survived"),
+        ("stall", (6.9, 7.1), "corrupted"),
+    ],
 )
 def test_a_fault_that_loses_little_excuses_little(
     disturbed: Story, judged: Judged, what: str, part: tuple[float, float], outcome: str
@@ -182,3 +187,11 @@ def test_extra_time_is_that_of_the_worst_step(story: Story) -> None:
     assert longest_wait_ms(other.record(), story.record()) == 2500
     assert longest_wait_ms(story.record(), other.record()) == 500
     assert longest_wait_ms(Story().record(), story.record()) is None
+
+
+def test_an_application_that_fails_when_the_caller_has_hung_up_did_not_end_the_call(
+    disturbed: Story, judged: Judged
+) -> None:
+    disturbed.tell(18.1, "runtime.app_raised", exception="ProviderConnectionError", message="late", where=[])
+    assert judged(disturbed).kind == "survived"
+    assert judged(lost(disturbed, (0, 12))).kind == "corrupted"
