@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from roomkit_sim.sim.audio.pcm import Samples, nanoseconds, sample_at
-from roomkit_sim.sim.audio.spans import Span, audible_spans
+from roomkit_sim.sim.audio.spans import WINDOW_MS, Span, audible_spans
 from roomkit_sim.sim.trace.connections import ConnectionView, connections
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.wire_observer import BY_WIRE
@@ -59,22 +59,28 @@ def voices_by_wire(call: str, events: Sequence[TraceEvent], track: Samples, rate
     views = {view.conn: view for view in connections(events)}
     starts = [event for event in events if event.name == "server.audio_started"]
     for span in audible_spans(track, rate_hz, join_ms=_JOIN_MS):
-        for part in _parts(span, starts, rate_hz):
-            t_ns = nanoseconds(part.start_sample, rate_hz)
-            begun = [event for event in starts if event.t_ns <= t_ns]
-            yield _heard(call, part, t_ns, begun[-1] if begun else None, views)
+        for part, begun in _parts(span, starts, rate_hz):
+            yield _heard(call, part, nanoseconds(part.start_sample, rate_hz), begun, views)
 
 
-def _parts(span: Span, starts: Sequence[TraceEvent], rate_hz: int) -> list[Span]:
-    """A stretch of sound, taken apart where other audio began to arrive."""
-    cuts = sorted(sample_at(event.t_ns, rate_hz) for event in starts)
-    first, last = bisect.bisect_right(cuts, span.start_sample), bisect.bisect_left(cuts, span.end_sample)
-    return [Span(*ends) for ends in pairwise([span.start_sample, *cuts[first:last], span.end_sample])]
+def _parts(span: Span, starts: Sequence[TraceEvent], rate_hz: int) -> Iterator[tuple[Span, TraceEvent | None]]:
+    """A stretch of sound, taken apart where other audio began to arrive, and what began last before each part.
+
+    Compared in samples: a moment lies inside its sample. Sound is located to a window, so that a stretch may seem to
+    begin that much before the audio that it is.
+    """
+    cuts = [sample_at(event.t_ns, rate_hz) for event in starts]
+    window = rate_hz * WINDOW_MS // 1000
+    first = bisect.bisect_right(cuts, span.start_sample + window)
+    last = bisect.bisect_left(cuts, span.end_sample)
+    ends = pairwise([span.start_sample, *cuts[first:last], span.end_sample])
+    for index, (start, end) in enumerate(ends, start=first):
+        yield Span(start, end), starts[index - 1] if index else None
 
 
 def _heard(call: str, span: Span, t_ns: int, begun: TraceEvent | None, views: dict[int, ConnectionView]) -> TraceEvent:
     conn = begun.data.get("conn") if begun is not None else None
-    spell = views[conn].persona_at(t_ns) if isinstance(conn, int) else None
+    spell = views[conn].persona_at(begun.t_ns) if begun is not None and isinstance(conn, int) else None
     return TraceEvent(
         t_ns,
         0,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -22,6 +23,7 @@ from roomkit_sim.sim.scenario.mode import Mode
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.servers.gemini_live.server import HOST, GeminiLiveServer
 from roomkit_sim.sim.trace.recorder import Recorder
+from roomkit_sim.sim.world.lag import LagMeter
 from roomkit_sim.sim.world.loopback import Loopback, on_loopback
 from roomkit_sim.sim.world.real_time import RealTimeWorld
 from roomkit_sim.sim.world.seeds import SeedTree
@@ -37,13 +39,13 @@ def live_plan() -> Plan:
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
-    """Serves while the test lasts; gives the keys that it was shown."""
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[LagMeter]:
+    """Serves while the test lasts; gives the meter that says when the service was late itself."""
     plan = live_plan()
     recogniser: UtteranceRecogniser = prepare_sound(plan).recogniser
     ready: Future[Loopback] = Future()
-    keys: list[str | None] = []
     loop = asyncio.new_event_loop()
+    lag = LagMeter(time.monotonic_ns)
     stop = asyncio.Event()
 
     async def serve() -> None:
@@ -58,8 +60,10 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
             sink_for=lambda peer: (0, nobody),
         )
         async with on_loopback(server.serve) as loopback:
+            beats = loop.create_task(lag.run())
             ready.set_result(loopback)
             await stop.wait()
+            beats.cancel()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
@@ -72,17 +76,17 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | None]]:
             self.network.route(HOST, loopback)
 
     monkeypatch.setattr(running, "RealTimeWorld", FarAway)
-    yield keys
+    yield lag
     loop.call_soon_threadsafe(stop.set)
     thread.join(timeout=30)
     loop.close()
 
 
 def test_routing_phases_and_the_stages_of_a_handoff_are_told_from_the_wire(
-    service: list[str | None], monkeypatch: pytest.MonkeyPatch
+    service: LagMeter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
-    run = on_a_machine_that_keeps_up(lambda: run_plan(live_plan(), application()))
+    run = on_a_machine_that_keeps_up(lambda: run_plan(live_plan(), application()), beside=service)
     assert run.findings == ()
     [handoff] = run.handoffs
     assert handoff.handoff.accepted
@@ -93,9 +97,7 @@ def test_routing_phases_and_the_stages_of_a_handoff_are_told_from_the_wire(
     assert "against='live'" in run.record.rerun
 
 
-def test_a_session_that_runs_the_wrong_agent_is_noticed(
-    service: list[str | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_that_runs_the_wrong_agent_is_noticed(service: LagMeter, monkeypatch: pytest.MonkeyPatch) -> None:
     from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
 
     class KeepsPrompt(GeminiLiveProvider):
@@ -107,9 +109,7 @@ def test_a_session_that_runs_the_wrong_agent_is_noticed(
     assert "INV003" in {finding.code for finding in run.findings}
 
 
-def test_the_application_gets_its_key_from_the_environment(
-    service: list[str | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_application_gets_its_key_from_the_environment(service: LagMeter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     run = run_plan(live_plan(), application())
     [finding] = [finding for finding in run.findings if finding.code == "APP001"]
