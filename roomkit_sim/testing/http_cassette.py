@@ -11,7 +11,7 @@ Give the transport to the SDK's own HTTP client::
         client = openai.AsyncOpenAI(api_key="...", http_client=http)
         # google-genai: genai.Client(api_key="...", http_options=HttpOptions(httpx_async_client=http))
 
-Nothing is sent unless ``record=True`` says so. Needs ``vcrpy`` and ``httpx2``.
+Nothing is sent unless the record mode says so. Needs ``vcrpy`` and ``httpx2``.
 """
 
 from __future__ import annotations
@@ -19,17 +19,26 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx2
 import vcr  # type: ignore[import-untyped]
 from vcr.errors import CannotOverwriteExistingCassetteException  # type: ignore[import-untyped]
 from vcr.serializers import yamlserializer  # type: ignore[import-untyped]
+
+from roomkit_sim.errors import CassetteError
+from roomkit_sim.sim.cassette.canonical import canonical
+from roomkit_sim.sim.cassette.modes import RecordMode
+from roomkit_sim.sim.cassette.rules import Rules, nearest_rules
+from roomkit_sim.sim.cassette.scanning import scan_file
+from roomkit_sim.sim.cassette.scrubbing import SecretScrubber
+from roomkit_sim.testing.http_scrubbing import clean_body, clean_uri, moved, plain_body
 
 __all__ = ["TIMING_HEADER", "HttpCassette", "http_cassette"]
 
@@ -39,8 +48,8 @@ TIMING_HEADER = "x-recorded-timing"
 KEPT_REQUEST_HEADERS = frozenset({"content-type"})
 """The others hold keys, or versions that change with every release of the SDK and the machine."""
 
-KEPT_RESPONSE_HEADERS = frozenset({"content-type", "content-encoding", "retry-after", "retry-after-ms", TIMING_HEADER})
-SECRET_PARAMETERS = frozenset({"key", "access_token"})
+KEPT_RESPONSE_HEADERS = frozenset({"content-type", "retry-after", "retry-after-ms", TIMING_HEADER})
+_SENT = "roomkit_sim_sent"
 
 _plain_request = httpx2.AsyncHTTPTransport.handle_async_request
 _API_VERSION = re.compile(r"^/+v[0-9][^/]*(?=/)")
@@ -50,12 +59,12 @@ class HttpCassette:
     """An open cassette.
 
     Args:
-        recording: Whether requests are sent, and their answers kept.
+        can_record: Whether requests may be sent, and their answers kept.
         tape: vcrpy's cassette.
     """
 
-    def __init__(self, recording: bool, tape: Any) -> None:
-        self.recording = recording
+    def __init__(self, can_record: bool, tape: Any) -> None:
+        self.can_record = can_record
         self.missing: Exception | None = None
         self._tape = tape
 
@@ -66,44 +75,79 @@ class HttpCassette:
 
     def transport(self) -> httpx2.AsyncBaseTransport:
         """What an ``httpx2.AsyncClient`` sends its requests through."""
-        return _PacedTransport(self, _TimingTransport() if self.recording else None)
+        return _PacedTransport(self, _TimingTransport() if self.can_record else None)
 
 
 @contextmanager
-def http_cassette(path: Path, *, record: bool = False, note: str = "") -> Iterator[HttpCassette]:
+def http_cassette(
+    path: Path, *, mode: RecordMode = "none", note: str = "", rules: Rules | None = None
+) -> Iterator[HttpCassette]:
     """Play a cassette, or record one.
 
     Requests are told apart by method, path without the API's version, query without secrets, and JSON body; not by
     host, so that what was recorded from a server on loopback stands for the service at its address.
 
+    What is recorded appears at the end, whole, scrubbed and scanned; when the block fails, what was there stays.
+
     Args:
         path: The file, YAML.
-        record: Send the requests and write the file anew.
+        mode: As in vcrpy. ``none``: nothing is sent. ``once``: record when there is no file. ``new_episodes``: send and
+            add what is not in it. ``all``: record anew.
         note: Written as a comment at its top: from what it was recorded.
+        rules: What is scrubbed; those of the nearest ``scrubbing.toml`` and of the environment by default.
 
     Raises:
-        AssertionError: While playing: a request was made that is not in the cassette. Raised at the end too, because
-            SDKs take it for a network failure.
+        AssertionError: A request was made that is not in the cassette, and must not be sent. Raised at the end too,
+            because SDKs take it for a network failure.
+        CassetteError: There is no such file to play, or what was recorded has secrets and is not written.
     """
-    if record:
-        path.unlink(missing_ok=True)
+    can_record = mode in ("all", "new_episodes") or (mode == "once" and not path.exists())
+    if not can_record and not path.is_file():
+        raise CassetteError("there is no such cassette, and record mode 'none' makes none: record it", path=path)
+    known = rules or nearest_rules(path.parent, os.environ)
+    part = path.with_name(f".{path.name}.part") if can_record else path
+    if can_record:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        if mode == "new_episodes" and path.is_file():
+            part.write_bytes(path.read_bytes())
+    try:
+        with _recorder(known, note).use_cassette(
+            str(part), record_mode="new_episodes" if can_record else "none"
+        ) as tape:
+            cassette = HttpCassette(can_record, tape)
+            try:
+                yield cassette
+            finally:
+                if cassette.missing is not None:
+                    raise AssertionError(f"a request is not in the cassette {path}: {cassette.missing}")
+        if can_record and part.is_file():
+            _refuse_leaks(part, path, known)
+            part.replace(path)
+    finally:
+        if can_record:
+            part.unlink(missing_ok=True)
+
+
+def _recorder(rules: Rules, note: str) -> Any:
+    cleaner = _Cleaner(SecretScrubber(rules))
     recorder = vcr.VCR(
-        record_mode="once" if record else "none",
         match_on=["method", "address", "json"],
         serializer="noted",
-        before_record_request=_cleaned_request,
-        before_record_response=_cleaned_response,
+        before_record_request=cleaner.request,
+        before_record_response=cleaner.response,
     )
     recorder.register_matcher("address", _same_address)
     recorder.register_matcher("json", _same_json)
     recorder.register_serializer("noted", _NotedYaml(note))
-    with recorder.use_cassette(str(path)) as tape:
-        cassette = HttpCassette(record, tape)
-        try:
-            yield cassette
-        finally:
-            if cassette.missing is not None:
-                raise AssertionError(f"a request is not in the cassette {path}: {cassette.missing}")
+    return recorder
+
+
+def _refuse_leaks(part: Path, path: Path, rules: Rules) -> None:
+    leaks = scan_file(part, rules)
+    if leaks:
+        shown = "".join(f"\n  line {leak.line}: {leak.kind}" for leak in leaks)
+        raise CassetteError(f"is not written, because secrets or persons would be in it:{shown}", path=path)
 
 
 class _NotedYaml:
@@ -137,7 +181,7 @@ class _PacedTransport(httpx2.AsyncBaseTransport):
             self._cassette.missing = error
             raise
         timing = json.loads(response.headers.pop(TIMING_HEADER, "null"))
-        if timing is None or self._cassette.recording:
+        if timing is None or _SENT in request.extensions:
             return response
         body = b"".join([part async for part in response.stream])  # type: ignore[union-attr]
         await _until(began_s + timing["head_ms"] / 1000)
@@ -146,6 +190,9 @@ class _PacedTransport(httpx2.AsyncBaseTransport):
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         assert self._sender is not None, "a cassette that is played sends nothing"
+        request.extensions[_SENT] = True
+        # What is compressed could not be scrubbed piece by piece.
+        request.headers["accept-encoding"] = "identity"
         return await self._sender.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -207,18 +254,40 @@ async def _until(time_s: float) -> None:
     await asyncio.sleep(max(0.0, time_s - asyncio.get_running_loop().time()))
 
 
-def _cleaned_request(request: Any) -> Any:
-    cleaned = copy.copy(request)
-    cleaned.headers = {name: value for name, value in request.headers.items() if name.lower() in KEPT_REQUEST_HEADERS}
-    parts = urlsplit(request.uri)
-    query = "&".join(f"{name}={value}" for name, value in parse_qsl(parts.query) if name not in SECRET_PARAMETERS)
-    cleaned.uri = urlunsplit((parts.scheme, parts.hostname or "", parts.path, query, ""))
-    return cleaned
+class _Cleaner:
+    """What vcrpy asks before it keeps anything, and again when it reads what was kept."""
 
+    def __init__(self, scrubber: SecretScrubber) -> None:
+        self._scrubber = scrubber
 
-def _cleaned_response(response: dict[str, Any]) -> dict[str, Any]:
-    headers = {name: value for name, value in response["headers"].items() if name.lower() in KEPT_RESPONSE_HEADERS}
-    return {**response, "headers": headers}
+    def request(self, request: Any) -> Any:
+        """A request without secrets. A copy: the one that is sent keeps them."""
+        cleaned = copy.copy(request)
+        kept = {name: value for name, value in request.headers.items() if name.lower() in KEPT_REQUEST_HEADERS}
+        cleaned.headers = self._scrubber.headers(kept)
+        cleaned.uri = clean_uri(self._scrubber, request.uri)
+        if request.body:
+            body = request.body if isinstance(request.body, bytes) else str(request.body).encode()
+            cleaned.body = clean_body(self._scrubber, body)[0]
+        return cleaned
+
+    def response(self, response: dict[str, Any]) -> dict[str, Any]:
+        """A response without secrets, with the times of its pieces."""
+        headers = {name.lower(): values for name, values in response["headers"].items()}
+        text = response["body"]["string"]
+        raw = text.encode() if isinstance(text, str) else text
+        body = plain_body(raw, ",".join(headers.get("content-encoding", ())))
+        cleaned, places = clean_body(self._scrubber, body)
+        kept = {name: values for name, values in headers.items() if name in KEPT_RESPONSE_HEADERS}
+        if TIMING_HEADER in kept:
+            timing = json.loads(kept[TIMING_HEADER][0])
+            times, sizes = [piece[0] for piece in timing["pieces"]], [int(piece[1]) for piece in timing["pieces"]]
+            if len(body) != len(raw):
+                # It was compressed: which piece had what is not known any more, so all comes with the last.
+                times, sizes = times[-1:], [len(body)]
+            pieces = [list(piece) for piece in zip(times, moved(sizes, places), strict=True)]
+            kept[TIMING_HEADER] = [json.dumps({**timing, "pieces": pieces})]
+        return {**response, "headers": kept, "body": {**response["body"], "string": cleaned}}
 
 
 def _same_address(one: Any, other: Any) -> None:
@@ -227,7 +296,7 @@ def _same_address(one: Any, other: Any) -> None:
 
 def _address(request: Any) -> tuple[str, str]:
     parts = urlsplit(request.uri)
-    return _API_VERSION.sub("", parts.path), parts.query
+    return _API_VERSION.sub("", parts.path), str(canonical(parts.query))
 
 
 def _same_json(one: Any, other: Any) -> None:
@@ -235,4 +304,4 @@ def _same_json(one: Any, other: Any) -> None:
 
 
 def _json(request: Any) -> Any:
-    return json.loads(request.body) if request.body else None
+    return canonical({"metadata": json.loads(request.body)}) if request.body else None

@@ -131,7 +131,7 @@ async def record(api: str, name: str, folder: Path, *, delays: bool = True) -> A
         answers = [replace(a, between_ms=0.0) if isinstance(a, ModelAnswer) else a for a in answers]
     server = HttpModelServer(script(answers))
     async with on_loopback(server) as url:
-        with http_cassette(folder / f"{api}_{name}.yaml", record=True, note=NOTE) as cassette:
+        with http_cassette(folder / f"{api}_{name}.yaml", mode="all", note=NOTE) as cassette:
             return await with_provider(api, cassette, recording.play, url)
 
 

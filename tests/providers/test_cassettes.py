@@ -150,7 +150,7 @@ def test_every_cassette_says_where_it_is_from_and_holds_no_key() -> None:
 async def test_secrets_in_queries_and_headers_are_not_recorded(tmp_path: Path) -> None:
     path = tmp_path / "cassette.yaml"
     async with on_loopback(HttpModelServer(script([ModelAnswer(("hi",))]))) as url:
-        with http_cassette(path, record=True) as cassette:
+        with http_cassette(path, mode="all") as cassette:
             async with httpx2.AsyncClient(transport=cassette.transport()) as http:
                 reply = await http.post(
                     f"{url}/v1/chat/completions?key=query-secret&alt=json",

@@ -88,7 +88,7 @@ class SecretScrubber:
         self._on_found = on_found
         self._has_learned = False
         self._remembered: dict[str, str] = {}
-        self._split = SplitTexts(self._joined, self.text)
+        self._split = SplitTexts(self.found, self.text)
         self._hashed = HashedTranscripts() if self._rules.transcripts == "hash" else None
 
     def url(self, path: str) -> str:
@@ -136,7 +136,8 @@ class SecretScrubber:
         joined = self._split.cleaned(events)
         return tuple(self._split.again(event, self._clean) for event in joined) if self._has_learned else joined
 
-    def _joined(self, text: str) -> list[tuple[Span, str]]:
+    def found(self, text: str) -> list[tuple[Span, str]]:
+        """The places of a text that are replaced, in order, and by what."""
         return [(span, self._label(span.kind, text[span.start : span.end])) for span in self._spans(text)]
 
     def _spans(self, text: str) -> list[Span]:
@@ -217,7 +218,7 @@ class SecretScrubber:
 
     def _plain(self, text: str) -> str:
         clean, begin = "", 0
-        for span, label in self._joined(text):
+        for span, label in self.found(text):
             clean += text[begin : span.start] + label
             begin = span.end
         return clean + text[begin:]
