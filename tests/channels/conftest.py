@@ -21,6 +21,7 @@ from roomkit_sim.voice.backends.mock import MockVoiceBackend
 from roomkit_sim.voice.base import VoiceSession
 from roomkit_sim.voice.stt.mock import MockSTTProvider
 from roomkit_sim.voice.tts.mock import MockTTSProvider
+from tests.channels.streamed_replies import LoggingTTS, Writer
 
 OBSERVED = (
     HookTrigger.ON_SESSION_STARTED,
@@ -154,3 +155,21 @@ async def voice_call():
     yield make
     for kit in kits:
         await kit.close()
+
+
+@pytest.fixture
+def log() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def spoken_call(voice_call, log):
+    """A call whose model writes these answers."""
+
+    async def make(*answers: list[Any], usage: dict[str, int] | None = None, tool_handler: Any = None, **options: Any):
+        tts = options.pop("tts", None) or LoggingTTS(log, ms_per_character=70)
+        call = await voice_call(model=Writer(*answers, log=log, usage=usage), tts=tts, **options)
+        call.agent.tool_handler = tool_handler
+        return call
+
+    return make
