@@ -138,12 +138,12 @@ def _new_connection(after: list[TraceEvent], old_conn: int | None) -> int | None
 
 def _wire_stages(after: list[TraceEvent], old_conn: int | None, new_conn: int | None) -> dict[str, int | None]:
     """H6 to H10."""
-    found: dict[str, int | None] = {}
-    if old_conn is not None:
-        found["H6"] = _time(_first(after, "wire.close", conn=old_conn))
     conn = old_conn if new_conn is None else new_conn
     ready = [event for event in after if is_setup_complete(event) and event.data.get("conn") == conn]
-    found["H8"] = ready[0].t_ns if ready else None
+    found: dict[str, int | None] = {"H8": ready[0].t_ns if ready else None}
+    if old_conn is not None and (new_conn is not None or not ready):
+        # One that was configured anew goes on: its close is the end of the call.
+        found["H6"] = _time(_first(after, "wire.close", conn=old_conn))
     if new_conn is None:
         # Configured anew on the connection that holds the conversation: the context was never away.
         found["H9"] = found["H8"]

@@ -63,13 +63,13 @@ def application(
     channel: Callable[..., Any] = RealtimeVoiceChannel,
     make_agents: Callable[[], list[Agent]] = agents,
     after_install: Callable[[Any, RealtimeVoiceChannel], None] = lambda handler, channel: None,
+    key: str = "GEMINI_API_KEY",
 ) -> Answer:
     """The finance line, with parts replaced."""
 
     async def answer(line: PhoneLine) -> Call:
         kit = RoomKit()
-        key = line.secret("GEMINI_API_KEY")
-        voice = channel("voice", provider=provider(api_key=key), transport=line.transport)
+        voice = channel("voice", provider=provider(api_key=line.secret(key)), transport=line.transport)
         kit.register_channel(voice)
         pipeline = ConversationPipeline(
             stages=[

@@ -16,7 +16,7 @@ from tests.sim.runner.finance_line import SCENARIOS, application, short_call
 HURRIED: dict[str, Any] = {
     "script": [
         {"wait": {"for": "time", "ms": 300}},
-        {"say": {"id": "ask-advice", "text": "Hello, I would like some advice about my portfolio."}},
+        {"say": {"id": "ask-advice", "text": "Advice, please."}},
         {"wait": {"for": "agent_speech", "persona": "advisor", "within_ms": 6000}},
         {"wait": {"for": "agent_silence", "ms": 300}},
         "hang_up",

@@ -179,6 +179,21 @@ def test_a_session_that_is_configured_anew_has_its_context_at_once(story: Begin)
     }  # fmt: skip
 
 
+def test_the_end_of_the_call_is_no_end_of_a_session_that_was_configured_anew(story: Begin) -> None:
+    told = story().said("ask", 100, 1000).at(2000, "server.tool_call", conn=1, name="handoff_conversation", args={})
+    told = told.at(2020, "runtime.handoff_decided", accepted=True, from_="agent-triage", to="agent-advisor")
+    told = told.at(2030, "runtime.state", phase="advising", agent="agent-advisor", why="handoff")
+    configured = told.at(2100, "wire.received", conn=1, frame="session.updated")
+    assert "H6" not in only(configured.at(9000, "wire.close", conn=1, code=1000, by="client")).stages
+
+
+def test_a_connection_that_closed_and_had_no_other_after_it_has_ended(story: Begin) -> None:
+    told = story().said("ask", 100, 1000).at(2000, "server.tool_call", conn=1, name="handoff_conversation", args={})
+    told = told.at(2020, "runtime.handoff_decided", accepted=True, from_="agent-triage", to="agent-advisor")
+    told = told.at(2030, "runtime.state", phase="advising", agent="agent-advisor", why="handoff")
+    assert stages_ms(only(told.at(2200, "wire.close", conn=1, code=1011, by="server")))["H6"] == 2200
+
+
 def test_a_handoff_without_a_reconnect_has_the_first_voice_after_the_new_configuration(story: Begin) -> None:
     kept = (
         story()
