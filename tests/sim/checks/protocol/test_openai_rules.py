@@ -37,8 +37,8 @@ def done(response_id: str = "r1") -> dict[str, Any]:
     return {"type": "response.done", "response": {"id": response_id, "status": "completed"}}
 
 
-def called(call_id: str = "c1") -> dict[str, Any]:
-    named = {"call_id": call_id, "name": "handoff", "arguments": "{}"}
+def called(call_id: str = "c1", **more: str) -> dict[str, Any]:
+    named = {"call_id": call_id, "name": "handoff", "arguments": "{}", **more}
     return {"type": "response.function_call_arguments.done", **named}
 
 
@@ -250,6 +250,27 @@ def test_second_output_is_found(openai: Any) -> None:
 def test_outputs_of_two_calls_are_not(openai: Any) -> None:
     openai.received(called("c1")).received(called("c2"))
     assert openai.sent(output("c2")).sent(output("c1")).codes() == []
+
+
+def test_output_of_another_call_under_the_same_id_is_not(openai: Any) -> None:
+    openai.received(called(item_id="i1")).sent(output()).received(called(item_id="i2"))
+    assert openai.sent(output()).sent(CREATE).codes() == []
+
+
+def test_second_output_of_a_call_that_several_events_tell_of_is_found(openai: Any) -> None:
+    told = {
+        "type": "response.output_item.done",
+        "item": {"id": "i1", **item(type="function_call", call_id="c1")["item"]},
+    }
+    openai.received(called(item_id="i1")).sent(output()).received(told)
+    assert openai.sent(output()).codes() == ["WIRE058"]
+
+
+def test_second_output_of_a_call_that_the_client_put_in_is_found_although_it_is_told_of_with_an_id(openai: Any) -> None:
+    put = item(type="function_call", call_id="c1", name="handoff", arguments="{}")
+    openai.sent(put).sent(output())
+    openai.received({"type": "conversation.item.added", "item": {"id": "i1", **put["item"]}})
+    assert openai.sent(output()).codes() == ["WIRE058"]
 
 
 def test_answer_asked_for_while_a_call_has_no_output_is_a_warning(openai: Any) -> None:

@@ -30,11 +30,12 @@ class Item:
 
 @dataclass(slots=True)
 class Call:
-    """A function call."""
+    """A function call; several events tell of it, all with the id of its item where they have one."""
 
     frame: Frame
     name: str
     answered: bool = False
+    items: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -79,7 +80,16 @@ class OpenAIConnection:
         if item.get("id"):
             self.items.setdefault(str(item["id"]), Item(is_answer))
         if item.get("type") == "function_call" and item.get("call_id"):
-            self.calls.setdefault(str(item["call_id"]), Call(frame, str(item.get("name"))))
+            self.add_call(str(item["call_id"]), item.get("name"), item.get("id"), frame)
+
+    def add_call(self, call_id: str, name: object, item_id: object, frame: Frame) -> None:
+        """A call that either side told of. Under the id of one that was answered, another item is another call."""
+        call = self.calls.get(call_id)
+        is_another = call is not None and call.answered and call.items and item_id not in (None, *call.items)
+        if call is None or is_another:
+            call = self.calls[call_id] = Call(frame, str(name))
+        if item_id is not None:
+            call.items[str(item_id)] = None
 
 
 def _update(connection: OpenAIConnection, frame: Frame) -> None:
@@ -161,8 +171,7 @@ def _item(connection: OpenAIConnection, frame: Frame) -> None:
 
 
 def _called(connection: OpenAIConnection, frame: Frame) -> None:
-    call_id = str(frame.json.get("call_id"))
-    connection.calls.setdefault(call_id, Call(frame, str(frame.json.get("name"))))
+    connection.add_call(str(frame.json.get("call_id")), frame.json.get("name"), frame.json.get("item_id"), frame)
 
 
 def _part(connection: OpenAIConnection, frame: Frame) -> None:
