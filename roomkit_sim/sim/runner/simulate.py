@@ -137,8 +137,7 @@ def make_plan(
     if isinstance(scenario, ScenarioSource):
         return plan(scenario, _provider(scenario.scenario, provider, app), seed, str(scenario.path), mode, condition)
     if isinstance(scenario, Mapping):
-        named = {} if app is None else {"app": f"{app.__module__}:{getattr(app, '__name__', 'app')}"}
-        scenario = parse({**named, **scenario})
+        scenario = parse({**({} if app is None else _named(app, provider)), **scenario})
     name, chosen = f"{scenario.scenario}:1", _provider(scenario, provider, app)
     disturbed = f", condition={condition!r}" if condition.name else ""
     again = f"simulate({scenario.scenario!r}, seed={seed}, provider={chosen!r}, mode={mode!r}{disturbed})"
@@ -150,6 +149,12 @@ def make_plan(
         requires=condition.requires,
         may_miss=condition.may_miss,
     )
+
+
+def _named(app: Answer, provider: Provider | None) -> dict[str, Any]:
+    """An application that is given, as the file would name it: for the provider, so that its switches are known."""
+    name = f"{app.__module__}:{getattr(app, '__name__', 'app')}"
+    return {"app": name if provider is None else {provider: name}}
 
 
 def _provider(scenario: Scenario, asked: Provider | None, app: Answer | None) -> Provider:
