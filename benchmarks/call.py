@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roomkit_sim.sim.adapters.roomkit import RoomKitAdapter
 from roomkit_sim.sim.runner.application import load_application
-from roomkit_sim.sim.runner.run import play
+from roomkit_sim.sim.runner.play import play
 from roomkit_sim.sim.runner.simulate import make_plan, run_plan
 from roomkit_sim.sim.runner.sound import prepare_sound
 from roomkit_sim.sim.scenario.model import Provider

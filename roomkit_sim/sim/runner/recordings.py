@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from roomkit_sim.sim.cassette.library import Library
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.cassette.modes import decide
-from roomkit_sim.sim.runner.run import NO_TAPE, Tape
 from roomkit_sim.sim.scenario.plan import Plan
 
-__all__ = ["keep", "tape_for"]
+__all__ = ["NO_TAPE", "Tape", "keep", "tape_for"]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """What is done about recording in a run.
+
+    Args:
+        cassette: Replayed in place of a service.
+        records: Whether the run is recorded.
+    """
+
+    cassette: Cassette | None = None
+    records: bool = False
+
+
+NO_TAPE = Tape()
 
 
 def tape_for(plan: Plan, *, drifted: bool = False) -> Tape:

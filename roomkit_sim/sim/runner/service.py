@@ -5,19 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TypeAlias
 
 from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.caller.line import environment_secret, simulated_secret
 from roomkit_sim.sim.caller.voices import ConfiguredVoice, Ear
 from roomkit_sim.sim.cassette.replay import ReplayServer
+from roomkit_sim.sim.runner.worlds import AnyWorld
 from roomkit_sim.sim.servers.contract import ProtocolServer, ServerSession
-from roomkit_sim.sim.world.real_time import RealTimeWorld
-from roomkit_sim.sim.world.world import World
 
-__all__ = ["AnyWorld", "FakeService", "LiveService", "RecordedService", "Service"]
-
-AnyWorld: TypeAlias = World | RealTimeWorld
+__all__ = ["FakeService", "LiveService", "RecordedService", "Service"]
 
 
 class Service(ABC):

@@ -22,9 +22,9 @@ from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
 from roomkit_sim.sim.runner.application import Answer, load_application
 from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio, voice_conflicts
 from roomkit_sim.sim.runner.live_call import LiveCall
-from roomkit_sim.sim.runner.recordings import keep, tape_for
+from roomkit_sim.sim.runner.play import PlayedRun, play
+from roomkit_sim.sim.runner.recordings import Tape, keep, tape_for
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
-from roomkit_sim.sim.runner.run import PlayedRun, Tape, play
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.wire_evidence import audio_starts, voices_by_wire
 from roomkit_sim.sim.scenario.condition import NO_CONDITION, Condition

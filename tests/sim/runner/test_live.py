@@ -22,7 +22,7 @@ from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
 from roomkit_sim.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit_sim.sim import Run
 from roomkit_sim.sim.audio.recognition import UtteranceRecogniser
-from roomkit_sim.sim.runner import run as running
+from roomkit_sim.sim.runner import worlds
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.simulate import make_plan, run_plan
 from roomkit_sim.sim.runner.sound import prepare_sound
@@ -120,7 +120,7 @@ def play(wire: Wire, monkeypatch: pytest.MonkeyPatch, provider: Callable[..., An
                 super().__init__(**settings)
                 self.network.route(wire.server.host, loopback)
 
-        monkeypatch.setattr(running, "RealTimeWorld", FarAway)
+        monkeypatch.setattr(worlds, "RealTimeWorld", FarAway)
         answer = wire.application(provider)
         return on_a_machine_that_keeps_up(lambda: run_plan(wire.plan(), answer), beside=lag)
 

@@ -12,7 +12,7 @@ from roomkit_sim.errors import CassetteError, ScenarioError
 from roomkit_sim.sim import Run, simulate
 from roomkit_sim.sim.checks.findings import Severity
 from roomkit_sim.sim.faults.excuses import strikes
-from roomkit_sim.sim.runner import run as running
+from roomkit_sim.sim.runner import stage
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.scenario.condition import Condition
 from roomkit_sim.sim.scenario.faults import Cut
@@ -35,7 +35,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(provider: str) -> Any:
         raise AssertionError("a replay needs no server")
 
-    monkeypatch.setattr(running, "server_class", refuse)
+    monkeypatch.setattr(stage, "server_class", refuse)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from roomkit_sim.errors import ScenarioError
-from roomkit_sim.sim.runner import run as runner
+from roomkit_sim.sim.runner import stage
 from roomkit_sim.sim.scenario.model import Provider
 from roomkit_sim.sim.scenario.switches import SWITCHES, switches_of
 from roomkit_sim.sim.servers.switchboard import Switchboard
@@ -69,7 +69,7 @@ def test_a_refusal_at_the_handoff_is_tried_again(
             self.asked += name.endswith(str(status))
             return name.endswith(str(status)) and 1 < self.asked <= 1 + refusals
 
-    monkeypatch.setattr(runner, "Switchboard", AfterTheFirst)
+    monkeypatch.setattr(stage, "Switchboard", AfterTheFirst)
     run = play(GEMINI)
     assert (codes(run) == []) is survives
     if not survives:

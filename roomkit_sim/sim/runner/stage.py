@@ -1,14 +1,11 @@
-"""Plays one plan in one world."""
+"""Everything of one run: the world, who answers, the lines, what goes wrong, what is recorded."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
-from datetime import datetime
-from typing import assert_never
 
-from roomkit_sim.errors import BudgetExceededError, CassetteDriftError, DeadlockError, RealNetworkError
+from roomkit_sim.errors import BudgetExceededError, CassetteDriftError, DeadlockError
 from roomkit_sim.sim.adapters.base import Adapter
 from roomkit_sim.sim.caller.exchange import Exchange
 from roomkit_sim.sim.cassette.drift import Drift
@@ -22,15 +19,15 @@ from roomkit_sim.sim.faults.bounds import PATIENCE_MS
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.moments import FrameCounter, Marks, arm
-from roomkit_sim.sim.runner.service import AnyWorld, FakeService, LiveService, RecordedService, Service
+from roomkit_sim.sim.runner.recordings import Tape
+from roomkit_sim.sim.runner.service import FakeService, LiveService, RecordedService, Service
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.strikes import Strikes, passes_gates
 from roomkit_sim.sim.runner.wire_watch import observe_wire
-from roomkit_sim.sim.scenario.faults import Fault
-from roomkit_sim.sim.scenario.model import LinkSpec, NetworkSpec
+from roomkit_sim.sim.runner.worlds import WorldClock, make_world
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.scenario.switches import SWITCHES
-from roomkit_sim.sim.servers.catalogue import load_sdk, sdk_versions, server_class
+from roomkit_sim.sim.servers.catalogue import sdk_versions, server_class
 from roomkit_sim.sim.servers.contract import ServerSession
 from roomkit_sim.sim.servers.mind import Mind
 from roomkit_sim.sim.servers.switchboard import Switchboard
@@ -38,88 +35,28 @@ from roomkit_sim.sim.trace.recorder import Recorder, TraceSink
 from roomkit_sim.sim.trace.wiretap import Wiretap
 from roomkit_sim.sim.world.connection import ObservedConnection
 from roomkit_sim.sim.world.lag import LagMeter
-from roomkit_sim.sim.world.link import Link, LinkPair
 from roomkit_sim.sim.world.message_gate import MessageGate
-from roomkit_sim.sim.world.real_time import RealTimeWorld
-from roomkit_sim.sim.world.world import World
 
-__all__ = ["NO_TAPE", "PlayedRun", "Tape", "play"]
-
-_MS = 1_000_000
-
-
-@dataclass(frozen=True)
-class PlayedRun:
-    """What a run leaves behind.
-
-    Args:
-        calls: Its calls, in the order of the scenario.
-        sessions: The provider's sessions of each call, by the call's id.
-        faults: What was to go wrong.
-        idle_switches: The scenario's switches whose moment never came.
-        cassette: What was recorded.
-    """
-
-    calls: list[LiveCall]
-    sessions: dict[str, list[ServerSession]]
-    faults: tuple[Fault, ...] = ()
-    idle_switches: tuple[str, ...] = ()
-    cassette: Cassette | None = None
-
-
-@dataclass(frozen=True)
-class Tape:
-    """What is done about recording in a run.
-
-    Args:
-        cassette: Replayed in place of a service.
-        records: Whether the run is recorded.
-    """
-
-    cassette: Cassette | None = None
-    records: bool = False
-
-
-NO_TAPE = Tape()
+__all__ = ["Stage"]
 
 _STOPS = {DeadlockError: "deadlock", BudgetExceededError: "budget_exceeded", CassetteDriftError: "drift"}
 
 
-def _make_world(plan: Plan, cassette: Cassette | None) -> AnyWorld:
-    scenario, budget_ns = plan.scenario, plan.scenario.budget_ms * _MS
-    match plan.mode.clock:
-        case "virtual":
-            # The times of a recording have the network in them.
-            links = link_pair(scenario.network) if cassette is None else LinkPair()
-            return World(seed=plan.seed, links=links, budget_ns=budget_ns)
-        case "real":
-            load_sdk(plan.provider)
-            return RealTimeWorld(seed=plan.seed, budget_ns=budget_ns, is_open=plan.mode.against == "live")
-        case _:
-            assert_never(plan.mode.clock)
+class Stage:
+    """Everything of one run. It outlives a run that hangs.
 
-
-class _WorldClock:
-    """The world's time for the runtime."""
-
-    def __init__(self, world: AnyWorld) -> None:
-        self._world = world
-
-    def now(self) -> datetime:
-        return self._world.now()
-
-    def monotonic_ns(self) -> int:
-        return self._world.now_ns
-
-
-class _Stage:
-    """Everything of one run: the world, the fake service, the lines. It outlives a run that hangs."""
+    Args:
+        plan: What is played.
+        sound: Its sound.
+        marks: By what the stages at which faults strike are recognised.
+        tape: What is replayed, or whether the run is recorded.
+    """
 
     def __init__(self, plan: Plan, sound: Sound, marks: Marks, tape: Tape) -> None:
         scenario = plan.scenario
         self.plan = plan
         self.marks = marks
-        self.world = _make_world(plan, tape.cassette)
+        self.world = make_world(plan, is_replay=tape.cassette is not None)
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
         self.switches = Switchboard(_switches_of(plan))
@@ -128,7 +65,7 @@ class _Stage:
         self.service = self._make_service(sound, tape.cassette)
         exchange = Exchange()
         self.calls = {
-            (id := call_id(plan, call.name)): LiveCall(
+            (id := _call_id(plan, call.name)): LiveCall(
                 id,
                 call,
                 sound.clips[call.name],
@@ -179,17 +116,19 @@ class _Stage:
         return FakeService(server)
 
     def now_ns(self) -> int:
+        """Nanoseconds since the start of the run."""
         return self.world.now_ns
 
     @property
     def first(self) -> LiveCall:
+        """The call that faults strike."""
         return next(iter(self.calls.values()))
 
     async def main(self, answer: Answer, adapter: Adapter) -> None:
         """The run."""
         async with self.service.found_in(self.world):
             self._arm_faults()
-            clock = _WorldClock(self.world)
+            clock = WorldClock(self.world)
             tasks = [
                 asyncio.create_task(call.run(answer, adapter, clock), name=f"call {call.id}")
                 for call in self.calls.values()
@@ -274,70 +213,12 @@ class _Stage:
             arm(fault, self.marks, call.recorder, frames, strikes.strike)
 
 
-def play(
-    plan: Plan,
-    sound: Sound,
-    answer: Answer,
-    adapter: Adapter,
-    marks: Marks | None = None,
-    tape: Tape = NO_TAPE,
-) -> PlayedRun:
-    """Play a plan.
-
-    What goes wrong inside, up to a run that hangs, is in the traces of the calls; nothing is raised for it.
-
-    Args:
-        plan: What is played.
-        sound: Its sound.
-        answer: The application.
-        adapter: Observes it.
-        marks: By what the stages at which faults strike are recognised.
-        tape: What is replayed, or whether the run is recorded.
-    """
-    stage = _Stage(plan, sound, marks or {}, tape)
-    for call in stage.calls.values():
-        call.recorder.emit("world", "seed", seed=plan.seed)
-    try:
-        stage.world.run(lambda: stage.main(answer, adapter), stage.stopped)
-    except (DeadlockError, BudgetExceededError, CassetteDriftError) as error:
-        # Also what hangs only when it is cancelled, after the calls.
-        stage.stopped(error)
-    except RealNetworkError as error:
-        for call in stage.calls.values():
-            call.note("real_network", str(error))
-    for message in stage.world.unhandled[: stage.seen]:
-        stage.first.note("unhandled", message)
-    if isinstance(stage.world, RealTimeWorld):
-        stage.note_lag(stage.world.lag)
-    stage.tap.finish()
-    for unused in stage.service.unused():
-        stage.first.note("unplayed", unused)
-    idle = stage.idle_switches()
-    sessions = {id: stage.sessions_of(id) for id in stage.calls}
-    return PlayedRun(list(stage.calls.values()), sessions, stage.faults, idle, stage.recorded())
-
-
 def _switches_of(plan: Plan) -> tuple[str, ...]:
     """The scenario's switches, without those of another provider that it is played with too."""
     return tuple(name for name in plan.scenario.switches if SWITCHES[name].concerns(plan.provider))
 
 
-def call_id(plan: Plan, name: str) -> str:
+def _call_id(plan: Plan, name: str) -> str:
     """The id of a call: the scenario's name, with the call's where there are several."""
     scenario = plan.scenario
     return scenario.scenario if len(scenario.calls) == 1 else f"{scenario.scenario}.{name}"
-
-
-def link_pair(network: NetworkSpec) -> LinkPair:
-    """The links that a scenario describes."""
-    return LinkPair(_link(network.up), _link(network.down))
-
-
-def _link(spec: LinkSpec) -> Link:
-    return Link(
-        latency_ns=round(spec.latency_ms * _MS),
-        jitter_ns=round(spec.jitter_ms * _MS),
-        bandwidth_bytes_per_s=None if spec.bandwidth_kbps is None else spec.bandwidth_kbps * 1000 / 8,
-        loss=spec.loss,
-        stall_ns=round(spec.stall_ms * _MS),
-    )
