@@ -82,14 +82,12 @@ class SimulationSession:
             RoomkitSimError: It cannot be played.
         """
         try:
-            run = run_plan(self._allowance.admit(plan), app, self._rehearsals)
+            return run_plan(plan, app, self._rehearsals, self._allowance)
         except NothingToDisturbError:
             raise
         except RoomkitSimError as error:
             self.staging.add_unplayed(plan, error)
             raise
-        self._allowance.charge(run)
-        return run
 
     def keep(self, checked: CheckedCall) -> str | None:
         """Add a call to the report.

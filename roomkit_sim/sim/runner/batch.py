@@ -101,7 +101,7 @@ def _played(
     plan: Plan, allowance: LiveAllowance, rehearsals: Rehearsals, staging: Staging, say: Callable[[str], None]
 ) -> Run | None:
     try:
-        run = run_plan(allowance.admit(plan), rehearsals=rehearsals)
+        return run_plan(plan, rehearsals=rehearsals, allowance=allowance)
     except NothingToDisturbError as error:
         say(f"skipped: {error}")
         return None
@@ -109,8 +109,6 @@ def _played(
         staging.add_unplayed(plan, error)
         say(str(error))
         return None
-    allowance.charge(run)
-    return run
 
 
 def _keep(run: Run | None, staging: Staging, output: Path, policy: ArtifactPolicy, say: Callable[[str], None]) -> None:

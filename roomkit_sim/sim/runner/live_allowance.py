@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from roomkit_sim.errors import LiveCallRefusedError
-from roomkit_sim.sim.runner.simulate import Run
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.servers.catalogue import KEYS
 
@@ -22,11 +23,18 @@ class LiveAllowance:
     Args:
         minutes: How many may be used.
         environment: Where keys are looked for.
+        now_ns: The time on the wall, in nanoseconds.
     """
 
-    def __init__(self, minutes: float, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        minutes: float,
+        environment: Mapping[str, str] = os.environ,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         self._minutes = minutes
         self._environment = environment
+        self._now_ns = now_ns
         self._used_ns = 0
 
     @property
@@ -34,14 +42,28 @@ class LiveAllowance:
         """How many are used."""
         return self._used_ns / 60e9
 
-    def admit(self, plan: Plan) -> Plan:
-        """The plan, cut short where it would take more than is left; one that is not live as it is.
+    @contextmanager
+    def spent_on(self, plan: Plan) -> Iterator[Plan]:
+        """Charge the time until the context ends, however it ends, once for each of the plan's calls.
+
+        Only for what reaches the service: a simulated call and a replay cost nothing.
+
+        Args:
+            plan: What is played with the service.
+
+        Returns:
+            The plan, cut short where it would take more than is left.
 
         Raises:
             LiveCallRefusedError: There is no key, or nothing is left.
         """
-        if plan.mode.against != "live":
-            return plan
+        admitted, began_ns = self._admitted(plan), self._now_ns()
+        try:
+            yield admitted
+        finally:
+            self._used_ns += (self._now_ns() - began_ns) * len(plan.scenario.calls)
+
+    def _admitted(self, plan: Plan) -> Plan:
         key = KEYS[plan.provider]
         if not self._environment.get(key):
             raise LiveCallRefusedError(
@@ -56,8 +78,3 @@ class LiveAllowance:
             )
         budget_ms = min(plan.scenario.budget_ms, left_ms)
         return replace(plan, scenario=plan.scenario.model_copy(update={"budget_ms": budget_ms}))
-
-    def charge(self, run: Run) -> None:
-        """Calls were made."""
-        if run.plan.mode.against == "live":
-            self._used_ns += sum(call.record.end_ns for call in run.calls)

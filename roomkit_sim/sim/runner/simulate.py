@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from roomkit_sim.errors import NothingToDisturbError, ScenarioError, SimulationError
 from roomkit_sim.sim.adapters.roomkit import RoomKitAdapter
-from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.checks.findings import Finding
@@ -20,21 +19,19 @@ from roomkit_sim.sim.faults.excuses import strikes
 from roomkit_sim.sim.faults.verdict import judge, settled
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
 from roomkit_sim.sim.runner.application import Answer, load_application
-from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio, voice_conflicts
-from roomkit_sim.sim.runner.live_call import LiveCall
+from roomkit_sim.sim.runner.call_record import closed_record
+from roomkit_sim.sim.runner.live_allowance import LiveAllowance
+from roomkit_sim.sim.runner.moments import Marks
 from roomkit_sim.sim.runner.play import PlayedRun, play
 from roomkit_sim.sim.runner.recordings import Tape, keep, tape_for
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.sound import Sound
-from roomkit_sim.sim.runner.wire_evidence import audio_starts, voices_by_wire
 from roomkit_sim.sim.scenario.condition import NO_CONDITION, Condition
-from roomkit_sim.sim.scenario.faults import Moment
 from roomkit_sim.sim.scenario.loader import ScenarioSource, load, parse
 from roomkit_sim.sim.scenario.mode import SIMULATED, Mode
 from roomkit_sim.sim.scenario.model import Provider, Scenario
 from roomkit_sim.sim.scenario.plan import Plan, plan
 from roomkit_sim.sim.scenario.strict import nearest
-from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.record import CallRecord
 
 __all__ = ["Playable", "Run", "make_plan", "run_plan", "simulate"]
@@ -173,13 +170,19 @@ def _only(sources: list[ScenarioSource], path: Path) -> ScenarioSource:
     return sources[0]
 
 
-def run_plan(plan: Plan, app: Answer | None = None, rehearsals: Rehearsals | None = None) -> Run:
+def run_plan(
+    plan: Plan,
+    app: Answer | None = None,
+    rehearsals: Rehearsals | None = None,
+    allowance: LiveAllowance | None = None,
+) -> Run:
     """Play a plan and check its calls.
 
     Args:
         plan: The plan.
         app: The application, instead of the one that the scenario names.
         rehearsals: What is known from plans that were played before; nothing by default.
+        allowance: What calls with the service itself may take; without one nobody counts.
 
     Raises:
         NothingToDisturbError: The plan's condition does not concern this scenario.
@@ -187,6 +190,7 @@ def run_plan(plan: Plan, app: Answer | None = None, rehearsals: Rehearsals | Non
         AudioError: An utterance has no usable sound.
         AppError: The application cannot be found.
         CassetteError: The recording that is to be replayed is missing or damaged, or one cannot be written.
+        LiveCallRefusedError: The service would be called, and there is no key for it, or no minute is left.
         SimulationError: Called from inside a running event loop.
     """
     _refuse_running_loop()
@@ -202,23 +206,33 @@ def run_plan(plan: Plan, app: Answer | None = None, rehearsals: Rehearsals | Non
             raise NothingToDisturbError(f"{plan.id}: {not_concerned}")
     marks = None if rehearsal is None else rehearsal.marks(plan.all_faults)
     tape = tape_for(plan)
-    played = play(plan, sound, answer, RoomKitAdapter(), marks, tape)
+    played = _play(plan, sound, answer, marks, tape, allowance)
     if tape.cassette is not None and plan.mode.recording == "new_episodes" and _has_drifted(played):
         tape = tape_for(plan, drifted=True)
-        played = play(plan, sound, answer, RoomKitAdapter(), marks, tape)
+        played = _play(plan, sound, answer, marks, tape, allowance)
     if played.cassette is not None:
         keep(plan, played.cassette)
     notes = (*sound.notes, *_taped(tape))
     calls = [
         CheckedCall(record, run_checks(Subject(record, call.spec.expect, plan.locator(index))))
         for index, call in enumerate(played.calls)
-        for record in [_record(plan, played, call, notes)]
+        for record in [closed_record(plan, played, call, notes)]
     ]
     if plan.may_miss and not strikes(calls[0].record):
         raise NothingToDisturbError(f"{plan.id}: the moment at which it would go wrong never came")
     if plan.condition and rehearsal is not None:
         calls[0] = _judged(calls[0], rehearsal.records[0])
     return Run(plan, tuple(calls), notes)
+
+
+def _play(
+    plan: Plan, sound: Sound, answer: Answer, marks: Marks | None, tape: Tape, allowance: LiveAllowance | None
+) -> PlayedRun:
+    """Play it; what is played with the service itself is counted."""
+    if allowance is None or plan.mode.against != "live" or tape.cassette is not None:
+        return play(plan, sound, answer, RoomKitAdapter(), marks, tape)
+    with allowance.spent_on(plan) as admitted:
+        return play(admitted, sound, answer, RoomKitAdapter(), marks, tape)
 
 
 def _taped(tape: Tape) -> tuple[str, ...]:
@@ -236,7 +250,7 @@ def _has_drifted(played: PlayedRun) -> bool:
 
 def _rehearse(plan: Plan, sound: Sound, answer: Answer) -> tuple[CallRecord, ...]:
     played = play(plan, sound, answer, RoomKitAdapter())
-    return tuple(_record(plan, played, call, sound.notes) for call in played.calls)
+    return tuple(closed_record(plan, played, call, sound.notes) for call in played.calls)
 
 
 def _judged(checked: CheckedCall, undisturbed: CallRecord) -> CheckedCall:
@@ -267,62 +281,3 @@ def _known_waivers(plan: Plan) -> None:
                     path=path or None,
                     line=int(line),
                 )
-
-
-def _record(plan: Plan, played: PlayedRun, call: LiveCall, notes: Sequence[str]) -> CallRecord:
-    """Close a call's record: its events with what its sound tells."""
-    line, rate_hz = call.line, call.line.rate_hz
-    caller, agent, events = line.caller_track(), line.agent_track(), call.recorder.events
-    arrived = [
-        (session.conn, pcm16(audio)) for session in played.sessions[call.id] if (audio := session.received) is not None
-    ]
-    if isinstance(call.voices.ear, VoiceIdentifier):
-        found = [
-            *voice_conflicts(call.id, call.voices.conflicts),
-            *agent_voices(call.id, events, agent, rate_hz, call.voices.ear),
-            *received_audio(call.id, caller, rate_hz, arrived),
-        ]
-    else:
-        events = [*merged(events, [*audio_starts(call.id, events)])]
-        found = [*voices_by_wire(call.id, events, agent, rate_hz)]
-    several = len(plan.scenario.calls) > 1
-    return CallRecord(
-        call=call.id,
-        slug=f"{plan.slug}-{call.spec.name}" if several else plan.slug,
-        scenario=plan.scenario.scenario,
-        provider=plan.provider,
-        clock=plan.mode.clock,
-        seed=plan.seed,
-        condition=plan.condition,
-        source=plan.source,
-        rerun=plan.rerun,
-        rate_hz=rate_hz,
-        events=merged(events, found),
-        caller_audio=caller,
-        agent_audio=agent,
-        plan=_plan_as_json(plan, played, call, notes),
-    )
-
-
-def _fault_as_json(fault: Moment) -> Json:
-    said: Json = fault.model_dump(mode="json", exclude_defaults=True)
-    return said
-
-
-def _plan_as_json(plan: Plan, played: PlayedRun, call: LiveCall, notes: Sequence[str]) -> Mapping[str, Json]:
-    is_first = call is played.calls[0]
-    scenario = plan.scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return {
-        "id": plan.id,
-        "seed": plan.seed,
-        "source": plan.source,
-        "against": plan.mode.against,
-        "witness": "server" if isinstance(call.voices.ear, VoiceIdentifier) else "wire",
-        "scenario": scenario,
-        # Faults strike the first call.
-        "faults": [_fault_as_json(fault) for fault in played.faults] if is_first else [],
-        # Switches are of the service, not of a call.
-        "idle_switches": [*played.idle_switches] if is_first else [],
-        "notes": [*notes],
-        **call.facts,
-    }

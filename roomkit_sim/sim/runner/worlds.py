@@ -33,7 +33,9 @@ def make_world(plan: Plan, *, is_replay: bool) -> AnyWorld:
             return World(seed=plan.seed, links=links, budget_ns=budget_ns)
         case "real":
             load_sdk(plan.provider)
-            return RealTimeWorld(seed=plan.seed, budget_ns=budget_ns, is_open=plan.mode.against == "live")
+            return RealTimeWorld(
+                seed=plan.seed, budget_ns=budget_ns, is_open=plan.mode.against == "live" and not is_replay
+            )
         case _:
             assert_never(plan.mode.clock)
 
