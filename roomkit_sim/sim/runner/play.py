@@ -69,6 +69,7 @@ def play(
         # Also what hangs only when it is cancelled, after the calls.
         stage.stopped(error)
     except RealNetworkError as error:
+        stage.is_spoiled = True
         for call in stage.calls.values():
             call.note("real_network", str(error))
     for message in stage.world.unhandled[: stage.seen]:

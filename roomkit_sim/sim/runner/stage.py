@@ -50,6 +50,11 @@ class Stage:
         sound: Its sound.
         marks: By what the stages at which faults strike are recognised.
         tape: What is replayed, or whether the run is recorded.
+
+    Attributes:
+        is_stopped: Whether it was ended before its end: it hung, or left its recording.
+        is_spoiled: Whether it touched the real network, so that a recording would lack what answered there.
+        seen: How many errors in the background there were when it was stopped.
     """
 
     def __init__(self, plan: Plan, sound: Sound, marks: Marks, tape: Tape) -> None:
@@ -88,6 +93,7 @@ class Stage:
                 live_call.recorder.listen(self.recorder.hear)
         self._conn_owner: dict[int, str] = {}
         self.is_stopped = False
+        self.is_spoiled = False
         self.seen: int | None = None
 
     def _scrubber(self) -> SecretScrubber:
@@ -156,8 +162,8 @@ class Stage:
         return tuple(name for name in _switches_of(self.plan) if name not in self.switches.acted)
 
     def recorded(self) -> Cassette | None:
-        """The recording, if there is one and the run came to its end."""
-        if self.recorder is None or self.is_stopped:
+        """The recording, if there is one, the run came to its end, and all that answered is in it."""
+        if self.recorder is None or self.is_stopped or self.is_spoiled:
             return None
         date = self.world.now().isoformat(timespec="seconds").replace("+00:00", "Z")
         return self.recorder.cassette(self.plan.provider, recorded=date, versions=sdk_versions(self.plan.provider))

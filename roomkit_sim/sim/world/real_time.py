@@ -18,14 +18,14 @@ from roomkit_sim.sim.world.loopback import Serve, on_loopback
 from roomkit_sim.sim.world.real_network import RealNetwork, RealTimeLoop
 from roomkit_sim.sim.world.seeds import SeedTree
 from roomkit_sim.sim.world.unhandled import Unhandled
-from roomkit_sim.sim.world.waiting import describe_waiting
+from roomkit_sim.sim.world.waiting import describe_tasks
 
 __all__ = ["RealTimeWorld"]
 
 T = TypeVar("T")
 
 CLEAN_UP_S = 5.0
-"""What cancelled tasks may take after a run that hung."""
+"""What cancelled tasks may take after a run."""
 
 
 class RealTimeWorld:
@@ -71,7 +71,7 @@ class RealTimeWorld:
             on_stopped: Called the moment a run that hangs is stopped, before its tasks are cancelled.
 
         Raises:
-            BudgetExceededError: The time is used up; names the waiting tasks.
+            BudgetExceededError: The time is used up, or tasks that the run has left will not be cancelled; names them.
         """
         with mock.patch.dict(os.environ):
             for variable in () if self.network.is_open else PROXY_VARIABLES:
@@ -91,16 +91,42 @@ class RealTimeWorld:
     ) -> T:
         loop = asyncio.get_running_loop()
         task, beats = loop.create_task(main(), name="the run"), loop.create_task(self.lag.run(), name="lag meter")
-        await asyncio.wait({task}, timeout=self._budget_ns / 1e9)
-        beats.cancel()
-        if task.done():
-            return task.result()
-        error = BudgetExceededError(
-            f"the run has used up its {self._budget_ns / 1e9:g} s of real time: something hangs, or the scenario needs "
-            f"a larger budget_ms.\n" + describe_waiting(loop)
-        )
-        if on_stopped is not None:
-            on_stopped(error)
+        try:
+            await asyncio.wait({task}, timeout=self._budget_ns / 1e9)
+            beats.cancel()
+            if not task.done():
+                error = BudgetExceededError(
+                    f"the run has used up its {self._budget_ns / 1e9:g} s of real time: something hangs, or the "
+                    f"scenario needs a larger budget_ms.\n" + describe_tasks(_others() - {beats})
+                )
+                if on_stopped is not None:
+                    on_stopped(error)
+                task.cancel()
+                await asyncio.wait({task}, timeout=CLEAN_UP_S)
+                raise error
+        finally:
+            left = await _cancelled_in_time(_others())
+        result = task.result()
+        if left:
+            raise BudgetExceededError(
+                f"tasks that the run has left were cancelled, and go on {CLEAN_UP_S:g} s later: let CancelledError "
+                f"through.\n" + describe_tasks(left)
+            )
+        return result
+
+
+def _others() -> set[asyncio.Task[Any]]:
+    """All tasks of this loop but the one that asks."""
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+
+async def _cancelled_in_time(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """Cancel tasks, and wait a while for their end; gives those that go on. Nobody waits for them any more."""
+    for task in tasks:
         task.cancel()
-        await asyncio.wait({task}, timeout=CLEAN_UP_S)
-        raise error
+    left = (await asyncio.wait(tasks, timeout=CLEAN_UP_S))[1] if tasks else set()
+    for task in left:
+        # asyncio.Runner would wait for all that it knows of.
+        asyncio._unregister_task(task)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    return left

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from roomkit_sim.sim.world.places import is_standard_library
 
-__all__ = ["describe_waiting"]
+__all__ = ["describe_tasks", "describe_waiting"]
 
 
 def describe_waiting(loop: asyncio.AbstractEventLoop) -> str:
     """One line for each task that has not ended: its name, and where it waits."""
-    tasks = sorted((task for task in asyncio.all_tasks(loop) if not task.done()), key=hash)
+    return describe_tasks(asyncio.all_tasks(loop))
+
+
+def describe_tasks(tasks: Iterable[asyncio.Task[Any]]) -> str:
+    """One line for each of some tasks that has not ended: its name, and where it waits."""
+    tasks = sorted((task for task in tasks if not task.done()), key=hash)
     lines = [f"  {task.get_name()}: {_place(task.get_coro())}" for task in tasks]
     return "\n".join(["waiting tasks:", *lines]) if lines else "no task is left"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from roomkit_sim import Agent
 from roomkit_sim.errors import CassetteError, ScenarioError
-from roomkit_sim.sim import Run, simulate
+from roomkit_sim.sim import PhoneLine, Run, simulate
 from roomkit_sim.sim.checks.findings import Severity
 from roomkit_sim.sim.faults.excuses import strikes
 from roomkit_sim.sim.runner import stage
@@ -130,4 +132,17 @@ def test_a_disturbed_call_is_not_recorded_in_the_place_of_the_undisturbed_one(tm
     disturbed = Condition("lost", (Cut(at_ms=1500),))
     run = simulate(WITH_TRANSCRIPTS, app=application(), base_dir=SCENARIOS, mode=mode, condition=disturbed)
     assert strikes(run.record)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_call_that_touched_the_real_network_is_not_recorded(tmp_path: Path) -> None:
+    sound = application()
+
+    async def answer(line: PhoneLine) -> Any:
+        with suppress(Exception):
+            socket.create_connection(("192.0.2.1", 80), timeout=0.01)
+        return await sound(line)
+
+    run = play(tmp_path, app=answer, recording="all")
+    assert "APP004" in {finding.code for finding in run.findings}
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

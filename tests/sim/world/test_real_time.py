@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from roomkit_sim.errors import BudgetExceededError, NotSimulatedError
+from roomkit_sim.sim.world import real_time
 from roomkit_sim.sim.world.link import Slowdown
 from roomkit_sim.sim.world.message_gate import MessageGate
 from roomkit_sim.sim.world.network import connection_owner
@@ -202,3 +205,39 @@ def test_a_run_that_hangs_is_stopped_and_says_who_waits() -> None:
     with pytest.raises(BudgetExceededError, match=r"real time[\s\S]*the run: .*wait_for_ever"):
         world.run(wait_for_ever, stopped.append)
     assert [type(error) for error in stopped] == [BudgetExceededError]
+
+
+async def stubborn(me: list[Any], times: int) -> None:
+    """Will not be cancelled so often; then ends by itself, so that nobody waits for ever."""
+    me.append(asyncio.current_task())
+    for _ in range(times):
+        with suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+    await asyncio.sleep(2)
+
+
+def test_a_task_that_will_not_be_cancelled_is_named_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(real_time, "CLEAN_UP_S", 0.05)
+    world = RealTimeWorld(seed=0, budget_ns=20 * SECOND_NS)
+    left: list[Any] = []
+
+    async def talk() -> None:
+        left.append(asyncio.create_task(stubborn([], 1), name="the stubborn one"))
+        await asyncio.sleep(0)
+
+    with pytest.raises(BudgetExceededError, match=r"cancelled[\s\S]*the stubborn one: .*in stubborn\(\)") as raised:
+        world.run(talk)
+    assert "lag meter" not in str(raised.value)
+    assert not left[0].done()
+
+
+def test_a_run_that_hangs_and_will_not_be_cancelled_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(real_time, "CLEAN_UP_S", 0.05)
+    world = RealTimeWorld(seed=0, budget_ns=SECOND_NS // 10)
+    left: list[Any] = []
+    with pytest.raises(BudgetExceededError, match=r"used up its 0\.1 s of real time[\s\S]*the run: .*in stubborn\(\)"):
+        world.run(lambda: stubborn(left, 2))
+    assert not left.pop().done()
+    # What is left of it is no error of the run's, whenever it is forgotten.
+    gc.collect()
+    assert world.unhandled == []
