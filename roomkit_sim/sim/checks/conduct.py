@@ -12,6 +12,8 @@ from roomkit_sim.sim.trace.text_turns import text_turns
 
 __all__ = ["check_application", "check_caller", "check_hearing", "check_prompts", "check_voices", "check_yielding"]
 
+CHANGES_NOTHING = frozenset({"response_cancel_not_active"})
+"""What services refuse because it has happened already: WIRE056 tells who could have known."""
 UNKNOWN = "unknown"
 LEAST_UNKNOWN_MS = 200.0
 PAUSE_NS = 400_000_000
@@ -134,7 +136,7 @@ def check_application(subject: Subject) -> Iterator[Finding]:
         match event.name:
             case "runtime.app_raised":
                 yield _at(subject, event, "APP001", _raised(event))
-            case "server.refused":
+            case "server.refused" if event.data.get("code") not in CHANGES_NOTHING:
                 yield _at(subject, event, "APP002", f"connection {event.data.get('conn')}: {event.data.get('why')}")
             case "world.deadlock" | "world.budget_exceeded":
                 yield _at(subject, event, "APP003", str(event.data.get("message")))

@@ -44,6 +44,11 @@ def test_event_is_found(good_call: Any, name: str, data: dict[str, Any], code: s
     assert finding.at_ns == 9_000_000_000
 
 
+def test_cancelling_what_has_ended_meanwhile_is_not(good_call: Any) -> None:
+    good_call.tell(9, "server.refused", conn=1, why="no active response found", code="response_cancel_not_active")
+    assert good_call.findings() == []
+
+
 def test_place_of_an_application_error_is_shown_innermost_first(good_call: Any) -> None:
     good_call.tell(9, "runtime.app_raised", exception="E", message="m", where=["a.py:1 in outer", "b.py:2 in inner"])
     (finding,) = good_call.findings()
