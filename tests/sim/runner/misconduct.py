@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 
 import pytest
 from websockets.asyncio.client import ClientConnection
+from websockets.frames import Frame as SocketFrame
+from websockets.frames import Opcode
 
-__all__ = ["Call", "Frame", "Hears", "Line", "Says", "instead", "kind_of", "meddle", "with_first"]
+__all__ = ["Call", "Frame", "Hears", "Line", "Says", "instead", "kind_of", "meddle", "talk_after_closing", "with_first"]
 
 Frame: TypeAlias = dict[str, Any]
 Says: TypeAlias = "Callable[[Line, Frame], Iterable[Frame | str]]"
@@ -43,11 +45,13 @@ class Line:
 
     Args:
         call: Whose it is.
+        socket: Where it meets the world.
         said: What the SDK has sent, as it meant it.
         heard: What the server has sent.
     """
 
     call: Call
+    socket: ClientConnection
     said: list[Frame] = field(default_factory=list)
     heard: list[Frame] = field(default_factory=list)
 
@@ -97,14 +101,13 @@ def instead(kind: str, change: Callable[[Frame], Any], line: int = 1) -> Says:
 def meddle(monkeypatch: pytest.MonkeyPatch, says: Says | None = None, hears: Hears | None = None) -> Call:
     """Let every client misbehave from now on."""
     call = Call()
-    lines: dict[int, Line] = {}
     send, recv = ClientConnection.send, ClientConnection.recv
 
     def line_of(socket: ClientConnection) -> Line:
-        if id(socket) not in lines:
-            lines[id(socket)] = Line(call)
-            call.lines.append(lines[id(socket)])
-        return lines[id(socket)]
+        known = [line for line in call.lines if line.socket is socket]
+        if not known:
+            call.lines.append(Line(call, socket))
+        return (known or call.lines)[-1]
 
     async def sends(self: ClientConnection, message: str, text: bool | None = None) -> None:
         line, frame = line_of(self), json.loads(message)
@@ -124,3 +127,17 @@ def meddle(monkeypatch: pytest.MonkeyPatch, says: Says | None = None, hears: Hea
     monkeypatch.setattr(ClientConnection, "send", sends)
     monkeypatch.setattr(ClientConnection, "recv", receives)
     return call
+
+
+def talk_after_closing(monkeypatch: pytest.MonkeyPatch, frame: Frame) -> None:
+    """Let every client say something when it has closed; the socket would not, so this goes past it."""
+    close = ClientConnection.close
+
+    async def closes(self: ClientConnection, code: int = 1000, reason: str = "") -> None:
+        if self.protocol.close_sent is None and self.protocol.close_rcvd is None:
+            self.protocol.send_close(code, reason)
+            self.send_data()
+            self.transport.write(SocketFrame(Opcode.TEXT, json.dumps(frame).encode()).serialize(mask=True))
+        await close(self, code, reason)
+
+    monkeypatch.setattr(ClientConnection, "close", closes)
