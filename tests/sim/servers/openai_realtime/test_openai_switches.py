@@ -114,9 +114,12 @@ def test_an_update_sets_the_formats_back(make_stage: MakeStage) -> None:
 # The connection
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 503])
-def test_an_upgrade_is_refused_with_the_status_of_the_switch(make_stage: MakeStage, status: int) -> None:
-    stage = make_stage(switches=[f"any.upgrade_{status}"])
+@pytest.mark.parametrize(
+    ("switch", "status"),
+    [("any.upgrade_401", 401), ("any.upgrade_403", 403), ("any.upgrade_429", 429), ("any.upgrade_503", 503)],
+)
+def test_an_upgrade_is_refused_with_the_status_of_the_switch(make_stage: MakeStage, switch: str, status: int) -> None:
+    stage = make_stage(switches=[switch])
 
     async def main() -> tuple[int, Any]:
         with pytest.raises(InvalidStatus) as caught:
@@ -126,7 +129,7 @@ def test_an_upgrade_is_refused_with_the_status_of_the_switch(make_stage: MakeSta
     refused, body = stage.run(main)
     assert refused == status
     assert body["error"]["message"]
-    assert misbehaved(stage) == [f"any.upgrade_{status}"]
+    assert misbehaved(stage) == [switch]
 
 
 def test_one_connection_is_closed_without_a_word_when_a_response_is_done(make_stage: MakeStage) -> None:
@@ -293,8 +296,6 @@ def test_words_never_come(make_stage: MakeStage) -> None:
     assert misbehaved(stage) == ["openai.transcripts_missing"]
 
 
-def test_every_switch_is_named_in_this_file() -> None:
-    text = Path(__file__).read_text()
-    names = [switch.name for switch in switches_of("openai-realtime")]
-    assert [name for name in names if name in text or "upgrade_" in name] == names
-    assert len(names) >= 18
+@pytest.mark.parametrize("name", [switch.name for switch in switches_of("openai-realtime")])
+def test_every_switch_is_seen_on_the_wire(name: str) -> None:
+    assert f'"{name}"' in Path(__file__).read_text()
