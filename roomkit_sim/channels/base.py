@@ -42,6 +42,17 @@ class Channel(ABC):
         """Called by :meth:`RoomKit.register_channel`. Extensions call ``super()``."""
         self._kit = kit
 
+    def binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:  # noqa: B027 - optional
+        """Take note of what the channel may do in a room from now on, for conversations that are going on.
+
+        Called at once when the channel is attached, muted, given other access or detached: before the change is stored,
+        which may have to wait for the room, and again when it is. Returns at once and raises nothing.
+
+        Args:
+            room_id: The room.
+            binding: As it is from now on; ``None`` when the channel is taken out of the room.
+        """
+
     def capabilities(self) -> ChannelCapabilities:
         """What the channel can carry."""
         return ChannelCapabilities()

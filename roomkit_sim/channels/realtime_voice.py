@@ -16,11 +16,12 @@ from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.realtime.session import LiveVoiceSession, SessionRegistry, Work
 from roomkit_sim.channels.realtime.starting import config_of_metadata, starting_config
 from roomkit_sim.channels.realtime.tool_calls import ToolCalls
+from roomkit_sim.channels.standing import LEFT, Standing, standing_of
 from roomkit_sim.channels.tool_handlers import ToolHandler
 from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomkit_sim.models.context import RoomContext
-from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookExecution, HookTrigger
+from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookTrigger
 from roomkit_sim.models.event import RoomEvent, TextContent
 from roomkit_sim.models.session_event import SessionStartedEvent
 from roomkit_sim.voice.audio_frame import AudioFrame
@@ -166,18 +167,20 @@ class RealtimeVoiceChannel(Channel):
         return ChannelCapabilities(media_types=[ChannelMediaType.AUDIO, ChannelMediaType.TEXT], supports_audio=True)
 
     def on_registered(self, kit: RoomKit) -> None:
-        """Use the kit for hooks and the timeline, and follow the muting of the channel."""
+        """Use the kit for hooks and the timeline."""
         super().on_registered(kit)
-        if self._room.kit is kit:
-            return
         self._room.kit = kit
-        for trigger in (HookTrigger.ON_CHANNEL_MUTED, HookTrigger.ON_CHANNEL_UNMUTED):
-            kit.hook(
-                trigger,
-                execution=HookExecution.ASYNC,
-                name=f"realtime_voice:{self.channel_id}",
-                channel_ids={self.channel_id},
-            )(self._on_binding_changed)
+
+    def binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
+        """Let the callers of a room hear and be heard as the channel may there now; if it has left the room, they go.
+
+        Their sessions end in the background then, with the reason ``"detached"``.
+        """
+        for live in self._sessions.of_room(room_id):
+            self._take_standing(live, LEFT if binding is None else standing_of(binding))
+            if binding is None:
+                live.ending = True
+                self._endings.spawn(self._end(live, "detached"), name="end after detaching")
 
     # The life of a session
 
@@ -203,8 +206,10 @@ class RealtimeVoiceChannel(Channel):
         own = config_of_metadata(session.metadata)
         agent = await self.session_configurator(room_id) if self.session_configurator is not None else None
         live = self._new_live(session, starting_config(own, agent, self._base), own)
-        live.binding = await self._room.binding(room_id)
         try:
+            binding = await self._room.binding(room_id)
+            # What was changed while it was read is newer.
+            live.standing = live.standing or standing_of(binding)
             await self._transport.accept(session, connection)
             self._audio.prepare(live, session.metadata.get("transport_sample_rate") or self._transport_rate_hz)
             await self._connect(live)
@@ -227,7 +232,8 @@ class RealtimeVoiceChannel(Channel):
 
         Args:
             session: The session.
-            reason: For the ``session_ended`` event: ``"ended"``, ``"hang_up"``, ``"provider_closed"``, ``"closed"``.
+            reason: For the ``session_ended`` event: ``"ended"``, ``"hang_up"``, ``"detached"``, ``"provider_closed"``,
+                ``"closed"``.
         """
         live = self._sessions.find(session)
         if live is None or live.ending:
@@ -454,9 +460,18 @@ class RealtimeVoiceChannel(Channel):
             return None
         return self._endings.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
 
-    async def _on_binding_changed(self, event: RoomEvent, context: RoomContext) -> None:
-        for live in self._sessions.of_room(event.room_id):
-            live.binding = await self._room.binding(event.room_id)
+    def _take_standing(self, live: LiveVoiceSession, standing: Standing) -> None:
+        before, live.standing = live.standing, standing
+        if before is None or before == standing:
+            return
+        if before.heard and not standing.heard:
+            self._audio.stop_hearing(live)
+        if before.hears and not standing.hears:
+            self._audio.silence(live)
+        elif standing.hears and not before.hears:
+            self._audio.begin_with_next_answer(live)
+        told = self._room.emit(live.session, "voice_session_access", heard=standing.heard, hears=standing.hears)
+        self._tasks.spawn(told, name="tell of the session's access")
 
     async def _report(self, where: str, error: BaseException) -> None:
         await self._room.report(None, where, error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from roomkit_sim.channels.base import Channel
 from roomkit_sim.channels.realtime.ordered_worker import OrderedWorker
 from roomkit_sim.channels.realtime.room import RoomGateway
+from roomkit_sim.channels.standing import LEFT, Standing, standing_of
 from roomkit_sim.channels.voice_parts.call import CallRegistry, LiveCall, Work
 from roomkit_sim.channels.voice_parts.delivery import Delivery
 from roomkit_sim.channels.voice_parts.hearing import Hearing
@@ -24,7 +25,7 @@ from roomkit_sim.core.tasks import BackgroundTasks
 from roomkit_sim.errors import ConfigurationError
 from roomkit_sim.models.channel import ChannelBinding, ChannelCapabilities, ChannelOutput
 from roomkit_sim.models.context import RoomContext
-from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookExecution, HookTrigger
+from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookTrigger
 from roomkit_sim.models.event import RoomEvent
 from roomkit_sim.models.session_event import SessionStartedEvent
 from roomkit_sim.voice.audio_frame import AudioFrame
@@ -172,22 +173,27 @@ class VoiceChannel(Channel):
 
     def listens_in(self, room_id: str) -> bool:
         """Whether there is a caller in the room to whom a stream can be spoken."""
-        return self.supports_streaming_delivery and bool(self._calls.of_room(room_id))
+        return self.supports_streaming_delivery and any(call.hears for call in self._calls.of_room(room_id))
 
     def capabilities(self) -> ChannelCapabilities:
         """Audio, and text as it is spoken."""
         return ChannelCapabilities(media_types=[ChannelMediaType.AUDIO, ChannelMediaType.TEXT], supports_audio=True)
 
     def on_registered(self, kit: RoomKit) -> None:
-        """Use the kit for hooks and messages, and follow the muting of the channel."""
+        """Use the kit for hooks and messages."""
         super().on_registered(kit)
-        if self._room.kit is kit:
-            return
         self._room.kit = kit
-        for trigger in (HookTrigger.ON_CHANNEL_MUTED, HookTrigger.ON_CHANNEL_UNMUTED):
-            kit.hook(
-                trigger, execution=HookExecution.ASYNC, name=f"voice:{self.channel_id}", channel_ids={self.channel_id}
-            )(self._on_binding_changed)
+
+    def binding_changed(self, room_id: str, binding: ChannelBinding | None) -> None:
+        """Let the callers of a room hear and be heard as the channel may there now; if it has left the room, they go.
+
+        Their sessions end in the background then, with the reason ``"detached"``.
+        """
+        for call in self._calls.of_room(room_id):
+            self._take_standing(call, LEFT if binding is None else standing_of(binding))
+            if binding is None:
+                call.ending = True
+                self._endings.spawn(self._end(call, "detached"), name="end after detaching")
 
     # The life of a session
 
@@ -210,11 +216,11 @@ class VoiceChannel(Channel):
         session = VoiceSession(
             room_id=room_id, participant_id=participant_id, channel_id=self.channel_id, metadata=dict(metadata or {})
         )
-        binding = await self._room.binding(room_id)
-        call = self._new_call(session, binding)
+        call = self._new_call(session, None)
         # Told below, and not by a backend that says that it is ready while it takes the caller.
         call.started = True
         try:
+            await self._read_standing(call)
             await self._backend.accept(session, connection)
         except BaseException:
             self._forget(call)
@@ -240,17 +246,13 @@ class VoiceChannel(Channel):
             room_id: The room.
             binding: The channel's binding in it, as :meth:`RoomKit.attach_channel` returned it.
         """
-        if self._calls.find(session) is not None:
-            return
-        session.room_id = room_id
-        session.channel_id = self.channel_id
-        call = self._new_call(session, binding)
-        self._note_rate(call)
-        self._start_if_ready(call)
+        self._bind(session, room_id, standing_of(binding))
 
     async def connect_session(self, session: VoiceSession, room_id: str) -> None:
         """:meth:`bind_session`, with the binding that the room has."""
-        self.bind_session(session, room_id, await self._room.binding(room_id))
+        call = self._bind(session, room_id, None)
+        if call is not None:
+            await self._read_standing(call)
 
     async def end_session(self, session: VoiceSession, *, reason: str = "ended") -> None:
         """End a session and hang up. Ending it again does nothing.
@@ -260,7 +262,7 @@ class VoiceChannel(Channel):
 
         Args:
             session: The session.
-            reason: For the ``session_ended`` event: ``"ended"``, ``"hang_up"``, ``"closed"``.
+            reason: For the ``session_ended`` event: ``"ended"``, ``"hang_up"``, ``"detached"``, ``"closed"``.
         """
         call = self._calls.find(session)
         if call is None or call.ending:
@@ -334,6 +336,9 @@ class VoiceChannel(Channel):
     async def say(self, session: VoiceSession, text: str, *, voice: str | None = None) -> bool:
         """Say a text to one caller, in place of what is being said.
 
+        It is the application's word on the line and no word of the room: a caller whose channel may not read the room,
+        such as one who is put on hold, hears it all the same, as a recording that is played.
+
         Args:
             session: The caller.
             text: The words; the BEFORE_TTS hooks are asked.
@@ -351,7 +356,7 @@ class VoiceChannel(Channel):
         return await self._delivery.say(session, text, voice)
 
     async def say_to_room(self, room_id: str, text: str, *, voice: str | None = None) -> bool:
-        """:meth:`say` to every caller of a room, at once; tells whether all of them were sent it."""
+        """:meth:`say` to every caller who hears the room, at once; tells whether all of them were sent it."""
         return await self._delivery.say_to_room(room_id, text, voice)
 
     async def play(self, session: VoiceSession, audio: AudioChunk | bytes | str | Path) -> bool:
@@ -413,8 +418,35 @@ class VoiceChannel(Channel):
 
     # Small parts
 
-    def _new_call(self, session: VoiceSession, binding: ChannelBinding | None) -> LiveCall:
-        call = LiveCall(session, Listener(self._pipeline), binding)
+    def _bind(self, session: VoiceSession, room_id: str, standing: Standing | None) -> LiveCall | None:
+        """The new call; ``None`` if the session has one."""
+        if self._calls.find(session) is not None:
+            return None
+        session.room_id = room_id
+        session.channel_id = self.channel_id
+        call = self._new_call(session, standing)
+        self._note_rate(call)
+        self._start_if_ready(call)
+        return call
+
+    async def _read_standing(self, call: LiveCall) -> None:
+        binding = await self._room.binding(call.session.room_id)
+        # What was changed while it was read is newer.
+        call.standing = call.standing or standing_of(binding)
+
+    def _take_standing(self, call: LiveCall, standing: Standing) -> None:
+        before, call.standing = call.standing, standing
+        if before is None or before == standing:
+            return
+        if before.heard and not standing.heard:
+            self._hearing.stop(call)
+        if before.hears and not standing.hears:
+            self._speaker.stop(call, "access")
+        told = self._room.emit(call.session, "voice_session_access", heard=standing.heard, hears=standing.hears)
+        self._tasks.spawn(told, name="tell of the session's access")
+
+    def _new_call(self, session: VoiceSession, standing: Standing | None) -> LiveCall:
+        call = LiveCall(session, Listener(self._pipeline), standing)
 
         async def do(work: Work) -> None:
             await work()
@@ -480,12 +512,6 @@ class VoiceChannel(Channel):
         ending = self._endings.spawn(self.end_session(session, reason="hang_up"), name="end after hang-up")
         # A backend that awaits this in its reading task, and cancels that task to disconnect, must not cancel the end.
         return asyncio.shield(ending)
-
-    async def _on_binding_changed(self, event: RoomEvent, context: RoomContext) -> None:
-        for call in self._calls.of_room(event.room_id):
-            call.binding = await self._room.binding(event.room_id)
-            if not call.is_heard:
-                call.stop_hearing()
 
     async def _report(self, where: str, error: BaseException) -> None:
         await self._room.report(None, where, error)

@@ -27,6 +27,7 @@ class Attachment:
     def __init__(self, kit: RoomKit, timeline: Timeline) -> None:
         self._kit = kit
         self._timeline = timeline
+        self._pending: dict[tuple[str, str], list[dict[str, Any]]] = {}
 
     async def attach(self, room_id: str, channel_id: str, settings: dict[str, Any]) -> ChannelBinding:
         """Bind a channel; what is not said comes from the channel itself."""
@@ -43,17 +44,21 @@ class Attachment:
         )
         async with self._kit.lock_manager.locked(room_id):
             await self._kit.store.add_binding(binding)
+            await self._tell(binding.room_id, channel_id, binding)
         await self._note(binding, EventType.CHANNEL_ATTACHED, HookTrigger.ON_CHANNEL_ATTACHED)
         await self._kit.emit_framework_event("room_channel_attached", room_id=room_id, channel_id=channel_id)
         return binding
 
     async def detach(self, room_id: str, channel_id: str) -> bool:
-        """Unbind a channel."""
+        """Unbind a channel. Its conversations in the room end at once, though the room may be busy."""
+        if await self._kit.store.get_binding(room_id, channel_id) is not None:
+            await self._tell(room_id, channel_id, None)
         async with self._kit.lock_manager.locked(room_id):
             binding = await self._kit.store.get_binding(room_id, channel_id)
             if binding is None:
                 return False
             await self._kit.store.remove_binding(room_id, channel_id)
+            await self._tell(room_id, channel_id, None)
         await self._note(binding, EventType.CHANNEL_DETACHED, HookTrigger.ON_CHANNEL_DETACHED)
         await self._kit.emit_framework_event("room_channel_detached", room_id=room_id, channel_id=channel_id)
         return True
@@ -63,19 +68,50 @@ class Attachment:
     ) -> ChannelBinding:
         """Change a binding.
 
+        Conversations that are going on follow at once: a room may be busy for as long as an agent takes to answer, and
+        somebody who is muted must not be heard so long.
+
         Raises:
             ChannelNotFoundError: The channel is not in the room.
         """
-        async with self._kit.lock_manager.locked(room_id):
-            binding = await self._kit.store.get_binding(room_id, channel_id)
-            if binding is None:
-                raise ChannelNotFoundError(f"channel {channel_id!r} is not attached to room {room_id!r}")
-            changed = binding.model_copy(update=changes)
-            await self._kit.store.update_binding(changed)
+        pending = self._pending.setdefault((room_id, channel_id), [])
+        pending.append(changes)
+        try:
+            await self._tell_of_pending(room_id, channel_id)
+            async with self._kit.lock_manager.locked(room_id):
+                binding = await self._kit.store.get_binding(room_id, channel_id)
+                if binding is None:
+                    raise ChannelNotFoundError(f"channel {channel_id!r} is not attached to room {room_id!r}")
+                changed = binding.model_copy(update=changes)
+                await self._kit.store.update_binding(changed)
+        finally:
+            # By identity: two that change the same are two.
+            pending[:] = [other for other in pending if other is not changes]
+            if not pending:
+                self._pending.pop((room_id, channel_id), None)
+            await self._tell_of_pending(room_id, channel_id)
         if trigger is not None:
             kind = EventType.CHANNEL_MUTED if changed.muted else EventType.CHANNEL_UNMUTED
             await self._note(changed, kind, trigger)
         return changed
+
+    async def _tell_of_pending(self, room_id: str, channel_id: str) -> None:
+        """Tell the channel what its binding comes to: as it is stored, with what waits to be stored."""
+        binding = await self._kit.store.get_binding(room_id, channel_id)
+        if binding is not None:
+            waiting = {
+                key: value for change in self._pending.get((room_id, channel_id), ()) for key, value in change.items()
+            }
+            await self._tell(room_id, channel_id, binding.model_copy(update=waiting))
+
+    async def _tell(self, room_id: str, channel_id: str, binding: ChannelBinding | None) -> None:
+        channel = self._kit.channels.get(channel_id)
+        try:
+            if channel is not None:
+                channel.binding_changed(room_id, binding)
+        except Exception as error:
+            where = f"channel {channel_id} taking note of its binding"
+            await self._kit.report_error(where, error, room_id=room_id, channel_id=channel_id)
 
     async def _note(self, binding: ChannelBinding, kind: EventType, trigger: HookTrigger) -> None:
         """Enter the change into the timeline, where no one is shown it, and run its hooks."""

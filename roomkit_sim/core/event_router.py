@@ -25,6 +25,7 @@ __all__ = [
     "ROUTED_TO",
     "Broadcast",
     "EventRouter",
+    "may_receive",
     "may_send",
     "receives",
     "reply_of",
@@ -50,6 +51,11 @@ def may_send(binding: ChannelBinding | None) -> bool:
     return binding is None or (binding.access in _MAY_SEND and not binding.muted)
 
 
+def may_receive(binding: ChannelBinding) -> bool:
+    """Whether the room's events are for this binding at all."""
+    return binding.access in _MAY_RECEIVE
+
+
 def sees(visibility: str, binding: ChannelBinding) -> bool:
     """Whether ``visibility`` includes a binding: all, none, transport, intelligence, or channel ids with commas."""
     match visibility:
@@ -69,7 +75,7 @@ def receives(event: RoomEvent, binding: ChannelBinding) -> bool:
     """Whether a binding of the room gets an event."""
     return (
         binding.channel_id != event.source.channel_id
-        and binding.access in _MAY_RECEIVE
+        and may_receive(binding)
         and binding.direction is not ChannelDirection.INBOUND
         and sees(event.visibility, binding)
         and _is_routed_to(event, binding)

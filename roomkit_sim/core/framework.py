@@ -231,11 +231,14 @@ class RoomKit:
         )
 
     async def detach_channel(self, room_id: str, channel_id: str) -> bool:
-        """Take a channel out of a room; tells whether it was in it."""
+        """Take a channel out of a room; tells whether it was in it.
+
+        Spoken calls that it has in the room fall silent at once and end, with the reason ``"detached"``.
+        """
         return await self._attachment.detach(room_id, channel_id)
 
     async def mute(self, room_id: str, channel_id: str) -> ChannelBinding:
-        """Let a channel listen and not speak."""
+        """Let a channel listen and not speak. Callers on it are not heard from this moment."""
         return await self._attachment.change(room_id, channel_id, HookTrigger.ON_CHANNEL_MUTED, muted=True)
 
     async def unmute(self, room_id: str, channel_id: str) -> ChannelBinding:
@@ -243,7 +246,11 @@ class RoomKit:
         return await self._attachment.change(room_id, channel_id, HookTrigger.ON_CHANNEL_UNMUTED, muted=False)
 
     async def set_access(self, room_id: str, channel_id: str, access: Access) -> ChannelBinding:
-        """Change what a channel may do in a room."""
+        """Change what a channel may do in a room.
+
+        Of spoken calls on it: with ``READ_ONLY`` callers hear and are not heard, with ``WRITE_ONLY`` they are heard and
+        hear nothing, with ``NONE`` neither, as on hold. It takes effect at once and the calls go on.
+        """
         return await self._attachment.change(room_id, channel_id, None, access=access)
 
     async def set_visibility(self, room_id: str, channel_id: str, visibility: str) -> ChannelBinding:

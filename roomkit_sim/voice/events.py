@@ -80,7 +80,8 @@ class TTSCancelledEvent:
 
     Args:
         session: The session.
-        reason: ``"barge_in"``, ``"new_tts"``, ``"explicit"``, ``"disconnect"``, ``"error"``, or the application's own.
+        reason: ``"barge_in"``, ``"new_tts"``, ``"explicit"``, ``"disconnect"``, ``"error"``, ``"access"`` (the caller
+            may not hear the room any more), or the application's own.
         text: All of what was to be said.
         audio_position_ms: How much of it had been played, in milliseconds of audio.
         played_text: The words of it that the caller can have heard, reckoned from the position.

@@ -36,10 +36,11 @@ async def test_a_call_that_a_hook_blocks_is_not_connected(call):
 
 
 async def test_words_for_a_room_to_which_the_channel_is_not_attached_are_reported_as_lost(call):
-    await call.kit.detach_channel("call-1", "voice")
+    await call.kit.create_room("elsewhere")
+    call.session = await call.voice.start_session("elsewhere", "caller-2", None)
     await call.ask()
     await call.answer_played()
     [error] = call.errors
     assert (error["where"], error["exception"]) == ("what the caller said", "ChannelNotFoundError")
-    assert "'voice' is not attached to room 'call-1': call attach_channel()" in error["message"]
+    assert "'voice' is not attached to room 'elsewhere': call attach_channel()" in error["message"]
     assert call.model.calls == []

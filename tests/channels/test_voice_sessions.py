@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from roomkit_sim.channels.voice import VoiceChannel
-from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.errors import ConfigurationError, ProviderError, SessionNotFoundError
 from roomkit_sim.models.enums import HookTrigger
 from roomkit_sim.models.event import (
@@ -206,11 +205,10 @@ async def test_a_channel_without_a_kit_can_speak(voice_call):
 
 
 async def test_a_registered_channel_can_be_registered_with_the_same_kit_again(call):
-    kit = RoomKit()
-    voice = VoiceChannel("voice", backend=call.backend)
-    kit.register_channel(voice)
-    kit.register_channel(voice)
-    assert len(kit.hook_engine.hooks_for("any", HookTrigger.ON_CHANNEL_MUTED)) == 1
+    call.kit.register_channel(call.voice)
+    await call.ask()
+    await call.answer_played()
+    assert len(await call.timeline()) == 2
 
 
 async def test_a_cut_frame_of_a_line_with_two_channels_ends_nothing(call):

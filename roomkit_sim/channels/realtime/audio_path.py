@@ -82,7 +82,7 @@ class AudioPath:
 
     def from_model(self, live: LiveVoiceSession, pcm: bytes) -> None:
         """Take a chunk of the model's answer. Never blocks."""
-        if live.gate.open and not live.ending:
+        if live.gate.open and live.hears_model:
             live.model_audio.put((live.generation, pcm))
 
     def end_of_answer(self, live: LiveVoiceSession) -> None:
@@ -122,6 +122,31 @@ class AudioPath:
         if unplayed_ms > 0 and self._provider.capabilities.truncation:
             self._tasks.spawn(self._provider.truncate(live.session, unplayed_ms), name="tell what was not heard")
         return unplayed_ms
+
+    # When the caller's standing changes
+
+    def stop_hearing(self, live: LiveVoiceSession) -> None:
+        """The caller is not heard any more: what the model has not been sent, it never is."""
+        live.caller_audio.clear()
+        live.inwards = None
+
+    def begin_with_next_answer(self, live: LiveVoiceSession) -> None:
+        """What the model is saying now is not for the caller, neither what is queued nor the rest of it."""
+        live.model_audio.clear()
+        live.generation += 1
+        live.gate.speech_started()
+        if live.outwards is not None:
+            live.outwards.reset()
+
+    def silence(self, live: LiveVoiceSession) -> None:
+        """The caller hears nothing from this moment."""
+        self.begin_with_next_answer(live)
+        live.playout.interrupted(monotonic_ns())
+        try:
+            self._transport.interrupt(live.session)
+        except Exception as error:
+            work = self._room.report(live.session, "interrupting the line", error)
+            self._tasks.spawn(work, name="report a line that cannot be interrupted")
 
     # Small parts
 

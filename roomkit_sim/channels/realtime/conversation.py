@@ -75,5 +75,7 @@ class Conversation:
         await self._transport.send_message(live.session, {"type": "speaking", "speaker": who, "active": active})
 
     async def _tell_client(self, live: LiveVoiceSession, event: RealtimeTranscriptionEvent) -> None:
+        if event.role != "user" and not live.hears_model:
+            return
         message = {"type": "transcription", "text": event.text, "role": event.role, "is_final": event.is_final}
         await self._transport.send_message(live.session, message)

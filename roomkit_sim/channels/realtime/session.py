@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from roomkit_sim.channels.realtime.playout import AnswerGate, PlayoutEstimate
+from roomkit_sim.channels.standing import Standing
 from roomkit_sim.errors import SessionNotFoundError
-from roomkit_sim.models.channel import ChannelBinding
-from roomkit_sim.models.enums import Access
 from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
 from roomkit_sim.voice.realtime.config import SessionConfig
 from roomkit_sim.voice.resampler import StreamResampler
@@ -33,7 +32,7 @@ class LiveVoiceSession:
         session: The session.
         config: What it is configured with.
         own_tools: The tools that its metadata brought; they outlive every reconfiguration.
-        binding: The channel's binding in the room, as last read.
+        standing: What the caller may do in the room; nothing until it is known.
         loop: In which it lives.
         thread_id: The loop's thread.
         generation: Grows when what was queued for the caller is void.
@@ -58,7 +57,7 @@ class LiveVoiceSession:
     session: VoiceSession
     config: SessionConfig
     own_tools: tuple[dict[str, object], ...] = ()
-    binding: ChannelBinding | None = None
+    standing: Standing | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     thread_id: int = field(default_factory=threading.get_ident)
     line_rate_hz: int = 16000
@@ -87,8 +86,12 @@ class LiveVoiceSession:
         """
         if self.released or self.ending or self.session.state is VoiceSessionState.ENDED:
             return False
-        binding = self.binding
-        return binding is None or not (binding.muted or binding.access in (Access.READ_ONLY, Access.NONE))
+        return self.standing is not None and self.standing.heard
+
+    @property
+    def hears_model(self) -> bool:
+        """Whether the model's audio and words may reach the caller."""
+        return not self.ending and self.standing is not None and self.standing.hears
 
     def stop(self) -> None:
         """Stop all audio. What is queued of events is left to be done."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from roomkit_sim.channels.realtime.ordered_worker import OrderedWorker
+from roomkit_sim.channels.standing import Standing
 from roomkit_sim.errors import SessionNotFoundError
-from roomkit_sim.models.channel import ChannelBinding
-from roomkit_sim.models.enums import Access
 from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
 from roomkit_sim.voice.pipeline.listening import Listener
 
@@ -30,7 +29,7 @@ class LiveCall:
     Args:
         session: The session.
         listener: Hears the caller.
-        binding: The channel's binding in the room, as last read.
+        standing: What the caller may do in the room; nothing until it is known.
         line_rate_hz: Sample rate of the caller's line, where it is known.
         started: ON_SESSION_STARTED has been told, or is about to.
         ending: It is being ended; nothing new begins.
@@ -51,7 +50,7 @@ class LiveCall:
 
     session: VoiceSession
     listener: Listener
-    binding: ChannelBinding | None = None
+    standing: Standing | None = None
     line_rate_hz: int | None = None
     started: bool = False
     ending: bool = False
@@ -72,18 +71,28 @@ class LiveCall:
     @property
     def is_heard(self) -> bool:
         """Whether the caller's audio is listened to."""
-        if self.ending or self.session.state is not VoiceSessionState.ACTIVE:
-            return False
-        binding = self.binding
-        return binding is None or not (binding.muted or binding.access in (Access.READ_ONLY, Access.NONE))
+        return self.may_speak and self.session.state is VoiceSessionState.ACTIVE
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether what the caller says may enter the room."""
+        return not self.ending and self.standing is not None and self.standing.heard
+
+    @property
+    def hears(self) -> bool:
+        """Whether what is said in the room may be spoken to the caller."""
+        return not self.ending and self.standing is not None and self.standing.hears
 
     def stop_hearing(self) -> None:
-        """Drop what the caller is saying, and what waits to be recognised or answered."""
+        """Drop what the caller is saying, and what is being recognised or waits to be answered."""
         if self.utterance is not None:
             self.utterance.abort()
             self.utterance = None
         while len(self.recognitions):
             self.recognitions.drop_oldest().abort()
+        if self.recognised is not None:
+            self.recognised.abort()
+        self.turns.clear()
         self.cancel_timer()
         self.turn.clear()
         self.barge_in_pending = False
@@ -97,8 +106,6 @@ class LiveCall:
     def stop(self) -> None:
         """End all work but the telling of hooks."""
         self.stop_hearing()
-        if self.recognised is not None:
-            self.recognised.abort()
         self.recognitions.stop()
         self.turns.stop()
         self.listener.close()

@@ -49,14 +49,14 @@ class Delivery:
     async def event(self, event: RoomEvent) -> None:
         """Begin to speak a message to the callers of its room; the hooks are asked once."""
         words = spoken_words(event)
-        calls = self._calls.of_room(event.room_id)
+        calls = self._listeners(event.room_id)
         if not (words and calls and self._synthesis.available):
             return
         voice = self._synthesis.voice_of(event.source.channel_id)
         text = await self._before_tts(calls[0].session, words)
         if text is not None:
-            # Who has hung up while the hooks were asked is not spoken to any more.
-            for call in [call for call in calls if not call.ending]:
+            # Who has hung up, or may not hear any more, while the hooks were asked is not spoken to.
+            for call in [call for call in calls if call.hears]:
                 self._speaker.start(call, self._synthesis.text(text, voice), voice=voice)
 
     async def stream(self, pieces: AsyncIterator[str], room_id: str, channel_id: str) -> str:
@@ -65,7 +65,7 @@ class Delivery:
         Returns:
             What was written: all of it, or what there was when the last caller had stopped it or hung up.
         """
-        calls = self._calls.of_room(room_id) if self._synthesis.available else []
+        calls = self._listeners(room_id) if self._synthesis.available else []
         spoken = SpokenStream(calls, self._speaker, self._synthesis, self._synthesis.voice_of(channel_id))
         written: list[str] = []
         reading = asyncio.create_task(self._speak_as_written(pieces, spoken, calls, written))
@@ -117,8 +117,8 @@ class Delivery:
         return await speech.sent
 
     async def say_to_room(self, room_id: str, text: str, voice: str | None) -> bool:
-        """Say a text to all callers of a room; tells whether all of them were sent it."""
-        said = await asyncio.gather(*(self._say_if_live(call, text, voice) for call in self._calls.of_room(room_id)))
+        """Say a text to all callers who hear the room; tells whether all of them were sent it."""
+        said = await asyncio.gather(*(self._say_if_live(call, text, voice) for call in self._listeners(room_id)))
         return bool(said) and all(said)
 
     async def _say_if_live(self, call: LiveCall, text: str, voice: str | None) -> bool:
@@ -126,6 +126,9 @@ class Delivery:
             return await self.say(call.session, text, voice)
         except SessionNotFoundError:
             return False
+
+    def _listeners(self, room_id: str) -> list[LiveCall]:
+        return [call for call in self._calls.of_room(room_id) if call.hears]
 
     async def _before_tts(self, session: VoiceSession, text: str) -> str | None:
         """The text as it may be spoken; ``None`` when a hook blocked it, or nothing is left of it."""

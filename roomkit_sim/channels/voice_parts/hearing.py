@@ -15,7 +15,7 @@ from roomkit_sim.voice.audio_frame import AudioFrame
 from roomkit_sim.voice.events import BargeInEvent, VADAudioLevelEvent, VADSilenceEvent
 from roomkit_sim.voice.interruption import InterruptionConfig
 from roomkit_sim.voice.pipeline.config import AudioPipelineConfig
-from roomkit_sim.voice.pipeline.listening import Heard, Level, Plain, Silence
+from roomkit_sim.voice.pipeline.listening import Heard, Level, Listener, Plain, Silence
 from roomkit_sim.voice.pipeline.segmenter import SpeechAudio, SpeechEnded, SpeechStarted
 
 __all__ = ["Hearing"]
@@ -63,6 +63,14 @@ class Hearing:
             self._take(call, heard)
         if call.barge_in_pending:
             self._interrupt_if_due(call, call.listener.speech_ms)
+
+    def stop(self, call: LiveCall) -> None:
+        """The caller is not listened to any more; when that begins again, what was said before is forgotten."""
+        if call.listener.speaking:
+            self._tell(call, HookTrigger.ON_SPEECH_END, call.session)
+        call.stop_hearing()
+        call.listener.close()
+        call.listener = Listener(self._config)
 
     def barge_in(self, call: LiveCall) -> None:
         """The caller speaks into what is being said: it stops."""

@@ -24,8 +24,8 @@ class _Listener:
         self.is_deaf = False
 
     def note(self) -> None:
-        """Draw the conclusion from a speech that was stopped, and from a caller who has gone."""
-        if self.call.ending:
+        """Draw the conclusion from a speech that was stopped, and from a caller who has gone or may not hear."""
+        if not self.call.hears:
             self.has_left = True
         if self.speech is None or not self.speech.over.is_set():
             return

@@ -44,7 +44,7 @@ class Turns:
             What is left of it.
         """
         text = await self._allowed(call, result) if result.text.strip() else ""
-        if call.ending:
+        if not call.may_speak:
             return ""
         if text:
             call.turn.append(text)
