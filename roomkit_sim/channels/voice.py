@@ -66,6 +66,9 @@ class VoiceChannel(Channel):
         max_audio_frames_per_second: Of a caller; frames beyond are dropped.
         tts_filter: The last to change a text before it is spoken, such as to take formatting out.
         stt_timeout_seconds: After the end of an utterance a recogniser that does not answer has failed.
+        tts_timeout_seconds: A synthesiser that has text and gives no audio for so long, at the beginning or between two
+            pieces, has failed; ``None`` waits for ever. One that does not stream must have spoken a whole sentence in
+            it, and with ``streaming=False`` a whole text.
     """
 
     channel_type = ChannelType.VOICE
@@ -88,6 +91,7 @@ class VoiceChannel(Channel):
         max_audio_frames_per_second: int | None = None,
         tts_filter: Callable[[str], str] | None = None,
         stt_timeout_seconds: float = 30.0,
+        tts_timeout_seconds: float | None = 10.0,
     ) -> None:
         super().__init__(channel_id)
         self._stt = stt
@@ -99,7 +103,7 @@ class VoiceChannel(Channel):
         self._endings = BackgroundTasks(self._report)
         self._calls = CallRegistry()
         self._pipeline = pipeline_of(pipeline, stt, streaming=streaming, batch_mode=batch_mode)
-        self._synthesis = Synthesis(tts, streaming, self._report)
+        self._synthesis = Synthesis(tts, streaming, self._room, tts_timeout_seconds)
         self._synthesis.update(voice_map or {})
         self._speaker = Speaker(backend, self._room, self._tasks)
         self._delivery = Delivery(self._calls, self._room, self._speaker, self._synthesis, tts_filter)

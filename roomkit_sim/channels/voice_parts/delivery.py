@@ -57,7 +57,7 @@ class Delivery:
         if text is not None:
             # Who has hung up, or may not hear any more, while the hooks were asked is not spoken to.
             for call in [call for call in calls if call.hears]:
-                self._speaker.start(call, self._synthesis.text(text, voice), voice=voice)
+                self._speaker.start(call, self._synthesis.text(text, voice, call.session), voice=voice)
 
     async def stream(self, pieces: AsyncIterator[str], room_id: str, channel_id: str) -> str:
         """Speak a text that is being written.
@@ -113,7 +113,7 @@ class Delivery:
             return False
         chosen = voice or tts.default_voice
         call = self._calls.require(session)
-        speech = self._speaker.start(call, self._synthesis.text(allowed, chosen), voice=chosen, awaited=True)
+        speech = self._speaker.start(call, self._synthesis.text(allowed, chosen, session), voice=chosen, awaited=True)
         return await speech.sent
 
     async def say_to_room(self, room_id: str, text: str, voice: str | None) -> bool:

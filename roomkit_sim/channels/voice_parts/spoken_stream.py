@@ -84,7 +84,7 @@ class SpokenStream:
 
     def _begin(self, listener: _Listener) -> None:
         listener.sentences = asyncio.Queue()
-        source = self._synthesis.stream(_emptied(listener.sentences), self._voice)
+        source = self._synthesis.stream(_emptied(listener.sentences), self._voice, listener.call.session)
         listener.speech = self._speaker.start(listener.call, source, voice=self._voice)
         listener.speech.sent.add_done_callback(lambda _: self._look_round())
 

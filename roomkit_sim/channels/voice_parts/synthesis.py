@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
+from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.voice_parts.iteration import closing
+from roomkit_sim.channels.voice_parts.patience import Patience
 from roomkit_sim.channels.voice_parts.speech import Source
 from roomkit_sim.errors import ConfigurationError
 from roomkit_sim.models.stream import Pause
-from roomkit_sim.voice.base import AudioChunk
+from roomkit_sim.voice.base import AudioChunk, VoiceSession
 from roomkit_sim.voice.tts.base import TTSProvider
 from roomkit_sim.voice.tts.sentences import sentences_of
 
@@ -21,15 +23,21 @@ class Synthesis:
     Args:
         tts: The synthesiser.
         streaming: Whether speech may begin before a text is synthesised, or written, to its end.
-        report: Told of a voice that failed.
+        room: For reports.
+        timeout_s: A synthesiser that has text and gives no audio for so long has failed; ``None`` waits for ever.
     """
 
     def __init__(
-        self, tts: TTSProvider | None, streaming: bool, report: Callable[[str, BaseException], Awaitable[None]]
+        self,
+        tts: TTSProvider | None,
+        streaming: bool,
+        room: RoomGateway,
+        timeout_s: float | None,
     ) -> None:
         self._tts = tts
         self._streaming = streaming
-        self._report = report
+        self._room = room
+        self._timeout_s = timeout_s
         self.voice_map: dict[str, str] = {}
 
     def voice_of(self, channel_id: str | None) -> str | None:
@@ -56,24 +64,27 @@ class Synthesis:
             raise ConfigurationError("the voice channel has no synthesiser: pass tts= to VoiceChannel")
         return self._tts
 
-    async def text(self, text: str, voice: str | None) -> Source:
-        """A text: as a whole where the synthesiser streams, else sentence by sentence, else (not streaming) at once."""
+    async def text(self, text: str, voice: str | None, session: VoiceSession) -> Source:
+        """A text for a caller.
+
+        As a whole where the synthesiser streams, else sentence by sentence, else (not streaming) at once.
+        """
         tts = self.require()
         by_sentence = self._streaming and not tts.supports_streaming
         for part in sentences_of(text) if by_sentence else [text]:
             yield part
-            async with closing(self._audio(tts, part, voice)) as chunks:
+            async with closing(self._audio(tts, part, voice, session)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
-    async def stream(self, sentences: AsyncIterator[str], voice: str | None) -> Source:
-        """A text that is being written, sentence by sentence.
+    async def stream(self, sentences: AsyncIterator[str], voice: str | None, session: VoiceSession) -> Source:
+        """A text for a caller that is being written, sentence by sentence.
 
         Where the synthesiser takes text as it is written, it gets the sentences as one stream.
         """
         tts = self.require()
         if self._streaming and tts.supports_streaming_input:
-            async with closing(self._as_it_is_written(tts, sentences, voice)) as parts:
+            async with closing(self._as_it_is_written(tts, sentences, voice, session)) as parts:
                 async for part in parts:
                     yield part
             return
@@ -81,15 +92,17 @@ class Synthesis:
             if isinstance(sentence, Pause):
                 continue
             yield sentence
-            async with closing(self._audio(tts, sentence, voice)) as chunks:
+            async with closing(self._audio(tts, sentence, voice, session)) as chunks:
                 async for chunk in chunks:
                     yield chunk
 
-    async def _as_it_is_written(self, tts: TTSProvider, sentences: AsyncIterator[str], voice: str | None) -> Source:
+    async def _as_it_is_written(
+        self, tts: TTSProvider, sentences: AsyncIterator[str], voice: str | None, session: VoiceSession
+    ) -> Source:
         """One stream in the voice; if that fails before it has said anything, what it took and the rest in another."""
         taken: list[str] = []
         unspoken: list[str] = []
-        source = tts.synthesize_stream_input(_noting(sentences, taken, unspoken), voice=voice)
+        source = self._written(tts, sentences, taken, unspoken, voice)
         begun = False
         try:
             async with closing(_with_texts(source, unspoken)) as parts:
@@ -100,14 +113,28 @@ class Synthesis:
         except Exception as error:
             if begun or voice is None or voice == tts.default_voice:
                 raise
-            await self._report(f"voice {voice!r} of {tts.name}", error)
+            await self._room.report(session, f"voice {voice!r} of {tts.name}", error)
         unspoken = []
-        source = tts.synthesize_stream_input(_noting(_again(taken, sentences), [], unspoken), voice=tts.default_voice)
+        source = self._written(tts, _again(taken, sentences), [], unspoken, tts.default_voice)
         async with closing(_with_texts(source, unspoken)) as parts:
             async for part in parts:
                 yield part
 
-    async def _audio(self, tts: TTSProvider, text: str, voice: str | None) -> AsyncIterator[AudioChunk]:
+    def _written(
+        self,
+        tts: TTSProvider,
+        sentences: AsyncIterator[str],
+        taken: list[str],
+        unspoken: list[str],
+        voice: str | None,
+    ) -> AsyncIterator[AudioChunk]:
+        patience = Patience(tts.name, self._timeout_s)
+        noted = _noting(sentences, taken, unspoken, patience)
+        return patience.chunks(tts.synthesize_stream_input(noted, voice=voice))
+
+    async def _audio(
+        self, tts: TTSProvider, text: str, voice: str | None, session: VoiceSession
+    ) -> AsyncIterator[AudioChunk]:
         """Audio in the voice, or in the default one if that voice fails before it has said anything."""
         begun = False
         try:
@@ -119,7 +146,7 @@ class Synthesis:
         except Exception as error:
             if begun or voice is None or voice == tts.default_voice:
                 raise
-            await self._report(f"voice {voice!r} of {tts.name}", error)
+            await self._room.report(session, f"voice {voice!r} of {tts.name}", error)
         async with closing(self._spoken(tts, text, tts.default_voice)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -127,16 +154,24 @@ class Synthesis:
     async def _spoken(self, tts: TTSProvider, text: str, voice: str | None) -> AsyncIterator[AudioChunk]:
         if not text.strip():
             return
+        patience = Patience(tts.name, self._timeout_s)
         if not self._streaming:
-            yield await tts.synthesize(text, voice=voice)
+            yield await patience.wait_for(tts.synthesize(text, voice=voice))
             return
-        async with closing(tts.synthesize_stream(text, voice=voice)) as chunks:
+        async with closing(patience.chunks(tts.synthesize_stream(text, voice=voice))) as chunks:
             async for chunk in chunks:
                 yield chunk
 
 
-async def _noting(sentences: AsyncIterator[str], taken: list[str], unspoken: list[str]) -> AsyncIterator[str]:
-    async for sentence in sentences:
+async def _noting(
+    sentences: AsyncIterator[str], taken: list[str], unspoken: list[str], patience: Patience
+) -> AsyncIterator[str]:
+    while True:
+        with patience.without_text():
+            try:
+                sentence = await anext(sentences)
+            except StopAsyncIteration:
+                return
         taken.append(sentence)
         if not isinstance(sentence, Pause):
             unspoken.append(sentence)
