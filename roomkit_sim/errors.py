@@ -8,6 +8,7 @@
     │   ├── RoomNotFoundError
     │   ├── ChannelNotRegisteredError
     │   ├── ChannelNotFoundError
+    │   ├── DeliveryTimeoutError      a channel did not take what it was given
     │   └── SessionNotFoundError
     ├── ProviderError                 a model provider failed; foreign errors are mapped to this at the boundary
     │   ├── ProviderConnectionError   the connection could not be made, or was lost
@@ -46,6 +47,7 @@ __all__ = [
     "ChannelNotRegisteredError",
     "ConfigurationError",
     "DeadlockError",
+    "DeliveryTimeoutError",
     "FileError",
     "HandoffAlreadySetUpError",
     "LiveCallRefusedError",
@@ -98,6 +100,10 @@ class ChannelNotRegisteredError(RoomError):
 
 class ChannelNotFoundError(RoomError):
     """The channel is not attached to the room."""
+
+
+class DeliveryTimeoutError(RoomError):
+    """A channel had not taken an event when the time for it was over."""
 
 
 class SessionNotFoundError(RoomError):

@@ -28,6 +28,8 @@ class Channel(ABC):
     channel_type: ChannelType = ChannelType.SYSTEM
     category: ChannelCategory = ChannelCategory.TRANSPORT
     direction: ChannelDirection = ChannelDirection.BIDIRECTIONAL
+    bounds_delivery: bool = False
+    """Whether :meth:`deliver` itself sees to it that it ends; ``RoomKit(delivery_timeout=)`` does not cut it then."""
 
     def __init__(self, channel_id: str) -> None:
         self.channel_id = channel_id
@@ -75,7 +77,11 @@ class Channel(ABC):
 
     @abstractmethod
     async def deliver(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
-        """Bring an event to the people behind the channel."""
+        """Bring an event to the people behind the channel.
+
+        The room waits for it. What takes longer than ``RoomKit(delivery_timeout=)`` is cancelled and reported, unless
+        :attr:`bounds_delivery` is set; hand long work on to a task of your own.
+        """
 
     @property
     def supports_streaming_delivery(self) -> bool:
@@ -91,7 +97,8 @@ class Channel(ABC):
     ) -> Any:
         """Bring a text to people as it is written; :meth:`deliver` is then not called for it.
 
-        Returns when the text has ended, or before that when nobody listens any more: its author is stopped then.
+        Returns when the text has ended, or before that when nobody listens any more: its author is stopped then. The
+        room waits for it, and nobody cuts it: a channel sees to it itself that it ends.
 
         Args:
             pieces: The text. A :class:`~roomkit_sim.models.stream.Pause` among them has no words.

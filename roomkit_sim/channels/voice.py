@@ -73,6 +73,7 @@ class VoiceChannel(Channel):
 
     channel_type = ChannelType.VOICE
     category = ChannelCategory.TRANSPORT
+    bounds_delivery = True  # What takes time are hooks, each with a bound of its own: speech is not waited for.
 
     def __init__(
         self,

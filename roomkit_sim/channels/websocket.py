@@ -41,6 +41,7 @@ class WebSocketChannel(Channel):
     """
 
     channel_type = ChannelType.WEBSOCKET
+    bounds_delivery = True
 
     def __init__(self, channel_id: str, *, send_timeout_seconds: float = 10.0) -> None:
         super().__init__(channel_id)

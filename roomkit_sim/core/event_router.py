@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from roomkit_sim.channels.base import Channel
+from roomkit_sim.core.bounded_delivery import deliver_in_time
 from roomkit_sim.core.cancellation import cancelled_only_from_outside
 from roomkit_sim.core.clock import now
 from roomkit_sim.core.streamed_replies import StreamTarget, Written, close_stream, deliver_stream
@@ -144,15 +145,18 @@ class EventRouter:
         channels: The registered channels by id.
         stream_targets: Tells for an event, the binding that answers it and the room, which channels take the answer as
             it is written.
+        delivery_timeout: Seconds for a channel to take an event; ``None`` waits for ever.
     """
 
     def __init__(
         self,
         channels: Mapping[str, Channel],
         stream_targets: Callable[[RoomEvent, ChannelBinding, RoomContext], Sequence[StreamTarget]] = takes_whole_events,
+        delivery_timeout: float | None = None,
     ) -> None:
         self._channels = channels
         self._stream_targets = stream_targets
+        self._delivery_timeout = delivery_timeout
 
     async def broadcast(
         self,
@@ -209,7 +213,7 @@ class EventRouter:
     ) -> ChannelOutput:
         channel = self._channels[binding.channel_id]
         if binding.category is ChannelCategory.TRANSPORT and deliver:
-            await channel.deliver(event, binding, context)
+            await deliver_in_time(channel, event, binding, context, self._delivery_timeout)
         return await channel.on_event(event, binding, context)
 
     async def _streamed(

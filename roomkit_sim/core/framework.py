@@ -71,10 +71,15 @@ class RoomKit:
         max_chain_depth: Replies to replies beyond this depth are blocked.
         identity_timeout: Seconds for the identity resolver, and for each identity hook.
         process_timeout: Seconds that a message may wait for its room.
+        delivery_timeout: Seconds for a channel to take an event, while the room waits; one that takes longer is
+            reported and does not get it. ``None`` waits for ever.
         stt: A recogniser for the application's own use; closed with the kit. Voice channels are given theirs.
         tts: A synthesiser, likewise.
         voice: A voice backend, likewise.
         inbound_rate_limit: For each sender of a channel; messages above it are blocked as ``"rate_limited"``.
+
+    Raises:
+        ConfigurationError: In the time for deliveries nothing can be delivered.
     """
 
     def __init__(
@@ -88,11 +93,17 @@ class RoomKit:
         max_chain_depth: int = 5,
         identity_timeout: float = 10.0,
         process_timeout: float = 30.0,
+        delivery_timeout: float | None = 30.0,
         stt: STTProvider | None = None,
         tts: TTSProvider | None = None,
         voice: VoiceBackend | None = None,
         inbound_rate_limit: RateLimit | None = None,
     ) -> None:
+        if delivery_timeout is not None and delivery_timeout <= 0:
+            raise ConfigurationError(
+                f"delivery_timeout is {delivery_timeout:g} s, in which no channel can take anything: give seconds "
+                f"above 0, or None to wait for ever"
+            )
         self.store = store or InMemoryStore()
         self.lock_manager = lock_manager or InMemoryLockManager()
         self.channels: dict[str, Channel] = {}
@@ -101,7 +112,7 @@ class RoomKit:
         self.hook_engine = HookEngine(self._reports.hook_failed)
         self.background = BackgroundTasks(self.report_error)
         self._streams = StreamPolicy(self.channels, self.hook_engine, max_chain_depth)
-        router = EventRouter(self.channels, self._streams.targets)
+        router = EventRouter(self.channels, self._streams.targets, delivery_timeout)
         self._timeline = Timeline(self, self.store, self.hook_engine, router, max_chain_depth)
         self._attachment = Attachment(self, self._timeline)
         types = None if identity_channel_types is None else frozenset(identity_channel_types)

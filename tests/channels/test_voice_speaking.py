@@ -368,3 +368,18 @@ def test_what_was_played_is_a_beginning_of_the_text_and_never_more_than_was_sent
     assert 0 <= playback.played_ns(now + at) <= sent
     assert playback.text.startswith(playback.played_text(now + at))
     assert playback.played_text(playback.until_ns + 1) == playback.text
+
+
+@pytest.mark.sim
+async def test_hooks_that_take_long_before_a_text_is_spoken_do_not_make_its_delivery_fail(call):
+    for number in range(3):
+
+        @call.kit.hook(HookTrigger.BEFORE_TTS, name=f"slow {number}")
+        async def slow(event, context):
+            await asyncio.sleep(20)
+            return HookResult.allow()
+
+    await call.ask()
+    await asyncio.sleep(60)
+    await call.answer_played()
+    assert (call.errors, len(call.told(AFTER))) == ([], 1)
