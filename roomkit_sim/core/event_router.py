@@ -26,6 +26,7 @@ __all__ = [
     "ROUTED_TO",
     "Broadcast",
     "EventRouter",
+    "addressees",
     "may_receive",
     "may_send",
     "receives",
@@ -95,6 +96,12 @@ def _is_routed_to(event: RoomEvent, binding: ChannelBinding) -> bool:
 def _always(event: RoomEvent) -> list[str]:
     always = event.metadata.get(ALWAYS_PROCESS)
     return always if isinstance(always, list) else []
+
+
+def addressees(event: RoomEvent) -> list[str]:
+    """The agents that an event is routed to, and those who see it besides."""
+    routed_to = event.metadata.get(ROUTED_TO)
+    return [] if routed_to is None else list(dict.fromkeys([str(routed_to), *_always(event)]))
 
 
 def reply_of(binding: ChannelBinding, cause: RoomEvent) -> RoomEvent:

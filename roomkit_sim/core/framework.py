@@ -196,6 +196,7 @@ class RoomKit:
         await self.hook_engine.run_async_hooks(room_id, HookTrigger.ON_ROOM_CLOSED, event, context)
         await self.emit_framework_event("room_closed", room_id=room_id)
         self.hook_engine.forget_room(room_id)
+        self._timeline.absent_agents.forget_room(room_id)
         return closed
 
     # Channels

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
+from roomkit_sim.core.absent_agents import AbsentAgents
 from roomkit_sim.core.aftermath import Aftermath, collecting, open_aftermath
 from roomkit_sim.core.event_router import ROUTED_TO, Broadcast, EventRouter
 from roomkit_sim.core.hooks import HookEngine, SyncHooksOutcome
@@ -55,6 +56,7 @@ class Timeline:
         self._hooks = hooks
         self._router = router
         self._max_chain_depth = max_chain_depth
+        self.absent_agents = AbsentAgents(kit.channels)
 
     async def context(self, room_id: str) -> RoomContext:
         """The room as it is now, with its newest events."""
@@ -174,7 +176,7 @@ class Timeline:
         context.recent_events.append(stored)
         with _telling_of(stored, aftermath):
             result = await self._router.broadcast(stored, context, already=already)
-            aftermath.errors += result.errors.items()
+            aftermath.errors += [*self.absent_agents.newly_missed(stored, context), *result.errors.items()]
             await self._deliver_injected(outcome.injected_events, context, aftermath)
             await self._keep_side_products(event.room_id, outcome, aftermath)
             await self._keep_side_products(event.room_id, result, aftermath)
