@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 from roomkit_sim.channels.base import Channel
-from roomkit_sim.channels.message_content import MessageContent, message_content
+from roomkit_sim.channels.message_content import message_content
+from roomkit_sim.channels.speakers import name_of_speaker
 from roomkit_sim.channels.streamed_answer import StreamedAnswer
 from roomkit_sim.channels.tool_handlers import ToolHandler, call_tool_handler
 from roomkit_sim.channels.tool_loop import StreamedToolLoop, run_tool_loop
@@ -119,11 +120,11 @@ class AIChannel(Channel):
     async def build_context(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> AIContext:
         """What the model is given to answer ``event``: its instructions, memory, and the event once, at the end."""
         remembered = await self.memory.retrieve(event.room_id, event, context, channel_id=self.channel_id)
-        messages = [*remembered.messages, *(self._as_message(past) for past in remembered.events)]
+        messages = [*remembered.messages, *(self._as_message(past, context) for past in remembered.events)]
         settings = binding.metadata
         tools = [*self.extra_tools, *(AITool.model_validate(tool) for tool in settings.get("tools", ()))]
         return AIContext(
-            messages=[*messages, AIMessage(role="user", content=self._shown(event))],
+            messages=[*messages, self._as_users(event, context)],
             system_prompt=self.prompt_for(settings.get("system_prompt", self._system_prompt), context),
             temperature=settings.get("temperature", self._temperature),
             max_tokens=settings.get("max_tokens", self._max_tokens),
@@ -141,14 +142,17 @@ class AIChannel(Channel):
         finally:
             await self.provider.close()
 
-    def _as_message(self, event: RoomEvent) -> AIMessage:
-        own = event.source.channel_id == self.channel_id
-        return AIMessage(
-            role="assistant" if own else "user", content=text_of(event.content) if own else self._shown(event)
-        )
+    def _as_message(self, event: RoomEvent, context: RoomContext) -> AIMessage:
+        if event.source.channel_id == self.channel_id:
+            return AIMessage(role="assistant", content=text_of(event.content))
+        return self._as_users(event, context)
 
-    def _shown(self, event: RoomEvent) -> MessageContent:
-        return message_content(event.content, vision=self.provider.supports_vision)
+    def _as_users(self, event: RoomEvent, context: RoomContext) -> AIMessage:
+        return AIMessage(
+            role="user",
+            content=message_content(event.content, vision=self.provider.supports_vision),
+            name=name_of_speaker(event, context, self.channel_id),
+        )
 
     def _reply(self, event: RoomEvent, text: str, usage: dict[str, int]) -> RoomEvent:
         return RoomEvent(

@@ -16,6 +16,7 @@ from roomkit_sim.channels.realtime.room import RoomGateway
 from roomkit_sim.channels.realtime.session import LiveVoiceSession, SessionRegistry, Work
 from roomkit_sim.channels.realtime.starting import config_of_metadata, starting_config
 from roomkit_sim.channels.realtime.tool_calls import ToolCalls
+from roomkit_sim.channels.speakers import name_of_speaker
 from roomkit_sim.channels.standing import LEFT, Standing, standing_of
 from roomkit_sim.channels.tool_handlers import ToolHandler
 from roomkit_sim.core.tasks import BackgroundTasks
@@ -24,6 +25,7 @@ from roomkit_sim.models.context import RoomContext
 from roomkit_sim.models.enums import ChannelCategory, ChannelMediaType, ChannelType, HookTrigger
 from roomkit_sim.models.event import RoomEvent, TextContent
 from roomkit_sim.models.session_event import SessionStartedEvent
+from roomkit_sim.providers.ai.speakers import named
 from roomkit_sim.voice.audio_frame import AudioFrame
 from roomkit_sim.voice.backends.base import VoiceBackend
 from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
@@ -337,12 +339,13 @@ class RealtimeVoiceChannel(Channel):
         return ChannelOutput.empty()
 
     async def on_event(self, event: RoomEvent, binding: ChannelBinding, context: RoomContext) -> ChannelOutput:
-        """Tell the models of the room what others wrote, in the role of ``metadata["inject_role"]``."""
+        """Tell the models of the room what others wrote, agents by name, in the role of ``metadata["inject_role"]``."""
         if event.source.channel_id == self.channel_id or not isinstance(event.content, TextContent):
             return ChannelOutput.empty()
         role = str(event.metadata.get("inject_role", "system"))
+        text = named(event.content.body, name_of_speaker(event, context, self.channel_id))
         for session in self.get_room_sessions(event.room_id):
-            self._tasks.spawn(self._inject_event(session, event, event.content.body, role), name="inject text")
+            self._tasks.spawn(self._inject_event(session, event, text, role), name="inject text")
         return ChannelOutput.empty()
 
     # Small parts

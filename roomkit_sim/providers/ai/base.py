@@ -69,10 +69,14 @@ class AIToolResultPart(BaseModel):
 
 
 class AIMessage(BaseModel):
-    """One turn of the conversation that the model is shown."""
+    """One turn of the conversation that the model is shown.
+
+    ``name`` is who speaks, of a user's turn that is not the person's: another agent. Providers show it to the model.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str | list[AITextPart | AIImagePart | AIToolCallPart | AIToolResultPart]
+    name: str | None = None
 
 
 class AIToolCall(BaseModel):

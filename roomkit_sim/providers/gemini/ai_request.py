@@ -1,7 +1,8 @@
 """From a context to the arguments of google-genai's ``generate_content``. Pure.
 
-Rules of the API that shape this: the roles are ``user`` and ``model`` only; a turn of calls must be followed by one
-turn with exactly its results; the thought signature of a part must come back in the part that it came with.
+Rules of the API that shape this: the roles are ``user`` and ``model`` only, and nobody has a name; a turn of calls
+must be followed by one turn with exactly its results; the thought signature of a part must come back in the part that
+it came with.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from roomkit_sim.providers.ai.base import (
     AIToolResultPart,
 )
 from roomkit_sim.providers.ai.images import inline_image, mime_type_of
+from roomkit_sim.providers.ai.speakers import with_name_in_words
 from roomkit_sim.providers.ai.tool_calls import LOCAL_ID, with_paired_results
 from roomkit_sim.providers.gemini.ai_config import GeminiConfig
 
@@ -112,7 +114,7 @@ def _contents(messages: Sequence[AIMessage]) -> list[types.Content]:
     from google.genai import types
 
     local = _local_ids(messages)
-    talk = with_paired_results([message for message in messages if message.role != "system"])
+    talk = with_paired_results([with_name_in_words(message) for message in messages if message.role != "system"])
     contents = [
         types.Content(role="model" if message.role == "assistant" else "user", parts=_parts(message, local))
         for message in talk

@@ -28,6 +28,8 @@ class OpenAIConfig(BaseModel):
             models, which refuse it.
         max_tokens_parameter: The name that the service gives to the length: OpenAI's, or the older one that some others
             still want.
+        send_names: Whether the service takes the name of a speaker as such, where one is known: that of another agent.
+            If not, it is told in the words.
         include_stream_usage: Whether to ask for token counts in streams; some services do not know how.
         reasoning_effort: Such as ``"low"``; sent when given.
         base_url: Where else the API is, such as ``"http://127.0.0.1:8000/v1"``.
@@ -43,6 +45,7 @@ class OpenAIConfig(BaseModel):
     max_tokens: int | None = Field(default=None, gt=0)
     send_temperature: bool | None = None
     max_tokens_parameter: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    send_names: bool = True
     include_stream_usage: bool = True
     reasoning_effort: str | None = None
     base_url: str | None = None

@@ -7,6 +7,7 @@ followed by a ``tool`` message with its id; only users show pictures.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -20,10 +21,14 @@ from roomkit_sim.providers.ai.base import (
     AIToolResultPart,
 )
 from roomkit_sim.providers.ai.images import inline_image
+from roomkit_sim.providers.ai.speakers import with_name_in_words
 from roomkit_sim.providers.ai.tool_calls import with_paired_results
 from roomkit_sim.providers.openai.ai_config import OpenAIConfig
 
 __all__ = ["RAW_ARGUMENTS", "openai_request"]
+
+_NOT_IN_NAMES = re.compile(r"[\s<|\\/>]+")
+_LONGEST_NAME = 64
 
 RAW_ARGUMENTS = "raw_arguments"
 """Metadata of a call: its arguments as the model wrote them, when they could not be read."""
@@ -40,7 +45,7 @@ def openai_request(context: AIContext, settings: OpenAIConfig) -> dict[str, Any]
     own_length = settings.max_tokens is not None and "max_tokens" not in given
     request: dict[str, Any] = {
         "model": settings.model,
-        "messages": _messages(context),
+        "messages": _messages(context, send_names=settings.send_names),
         settings.max_tokens_parameter: settings.max_tokens if own_length else context.max_tokens,
     }
     if settings.takes_temperature:
@@ -59,15 +64,16 @@ def _tool(tool: AITool) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _messages(context: AIContext) -> list[dict[str, Any]]:
+def _messages(context: AIContext, *, send_names: bool) -> list[dict[str, Any]]:
+    messages = context.messages if send_names else [with_name_in_words(message) for message in context.messages]
     system = [{"role": "system", "content": context.system_prompt}] if context.system_prompt else []
-    talk = [sent for message in with_paired_results(context.messages) for sent in _message(message)]
+    talk = [sent for message in with_paired_results(messages) for sent in _message(message)]
     return [*system, *talk]
 
 
 def _message(message: AIMessage) -> Iterable[dict[str, Any]]:
     if isinstance(message.content, str):
-        yield {"role": message.role, "content": message.content}
+        yield {"role": message.role, **_name(message), "content": message.content}
         return
     match message.role:
         case "tool":
@@ -75,11 +81,17 @@ def _message(message: AIMessage) -> Iterable[dict[str, Any]]:
                 if isinstance(part, AIToolResultPart):
                     yield {"role": "tool", "tool_call_id": part.tool_call_id, "content": part.result}
         case "user":
-            yield {"role": "user", "content": [_user_part(part) for part in message.content]}
+            yield {"role": "user", **_name(message), "content": [_user_part(part) for part in message.content]}
         case "system":
             yield {"role": "system", "content": _words(message.content)}
         case "assistant":
             yield _assistant(message.content)
+
+
+def _name(message: AIMessage) -> dict[str, str]:
+    """The speaker's name as the API takes it: without spaces and signs of markup, 64 characters at most."""
+    name = _NOT_IN_NAMES.sub("_", message.name or "")[:_LONGEST_NAME]
+    return {"name": name} if name and message.role == "user" else {}
 
 
 def _assistant(content: Sequence[Any]) -> dict[str, Any]:

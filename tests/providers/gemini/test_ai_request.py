@@ -163,3 +163,28 @@ def test_the_key_is_not_shown_and_settings_that_are_unknown_are_refused() -> Non
         GeminiConfig.model_validate({"api_key": "k", "modle": "x"})
     with pytest.raises(ValidationError, match="api_key"):
         GeminiConfig.model_validate({"api_key": ""})
+
+
+def test_the_words_of_a_named_speaker_begin_with_the_name() -> None:
+    picture = AIImagePart(url="https://example.org/cat.png")
+    assert contents(
+        AIMessage(role="user", name="triage", content="How can I help?"),
+        AIMessage(role="user", name="triage", content=[AITextPart(text="A cat."), AITextPart(text="See?")]),
+        AIMessage(role="user", name="triage", content=[picture]),
+        AIMessage(role="assistant", name="advisor", content="Mine."),
+    ) == [
+        {"role": "user", "parts": [{"text": "[triage]: How can I help?"}]},
+        {"role": "user", "parts": [{"text": "[triage]: A cat."}, {"text": "See?"}]},
+        {
+            "role": "user",
+            "parts": [
+                {"text": "[triage]:"},
+                {"file_data": {"file_uri": "https://example.org/cat.png", "mime_type": "image/png"}},
+            ],
+        },
+        {"role": "model", "parts": [{"text": "Mine."}]},
+    ]
+
+
+def test_a_named_speaker_who_says_nothing_is_no_turn() -> None:
+    assert contents(user("hello"), AIMessage(role="user", name="triage", content="")) == contents(user("hello"))

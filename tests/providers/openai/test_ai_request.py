@@ -129,3 +129,34 @@ def test_the_key_is_not_shown_and_settings_that_are_unknown_are_refused() -> Non
     assert "very-secret" not in f"{secret!r} {secret} {OpenAIAIProvider(secret)!r}"
     with pytest.raises(ValidationError, match="modle"):
         OpenAIConfig.model_validate({"api_key": "k", "modle": "x"})
+
+
+def test_a_named_speaker_has_the_name_that_the_api_takes() -> None:
+    picture = AIImagePart(url="https://example.org/cat.png")
+    assert messages(
+        AIMessage(role="user", name="triage", content="How can I help?"),
+        AIMessage(role="user", name="front desk <1>", content=[picture]),
+        AIMessage(role="user", name="x" * 100, content="Long."),
+        AIMessage(role="assistant", name="advisor", content="Mine."),
+    ) == [
+        {"role": "user", "name": "triage", "content": "How can I help?"},
+        {
+            "role": "user",
+            "name": "front_desk_1_",
+            "content": [{"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}],
+        },
+        {"role": "user", "name": "x" * 64, "content": "Long."},
+        {"role": "assistant", "content": "Mine."},
+    ]
+
+
+def test_a_service_that_takes_no_names_is_told_them_in_the_words() -> None:
+    named = [
+        AIMessage(role="user", name="triage", content="How can I help?"),
+        AIMessage(role="user", name="triage", content=[AITextPart(text="See?")]),
+    ]
+    request = openai_request(AIContext(messages=named), config(send_names=False))
+    assert request["messages"] == [
+        {"role": "user", "content": "[triage]: How can I help?"},
+        {"role": "user", "content": [{"type": "text", "text": "[triage]: See?"}]},
+    ]
