@@ -40,6 +40,7 @@ STAGES = [
     PipelineStage(phase="advising", agent_id="advisor", can_return_to={"triage"}),
 ]
 MAY_GROW = 1.001
+forget_looked_up_attributes: Callable[[], None] = getattr(sys, "_clear_internal_caches", None) or sys._clear_type_cache
 CONTAINERS = (dict, OrderedDict, list, set, frozenset, tuple, deque, WeakKeyDictionary)
 
 
@@ -86,6 +87,9 @@ async def footprint(*roots: Any) -> Footprint:
     for _ in range(20):
         await asyncio.sleep(0)
     gc.collect()
+    # The interpreter remembers attributes that it has looked up, by the address of their names, and with them the
+    # names; ``match`` makes the name ``__match_args__`` anew each time, so that this table of 4096 fills by and by.
+    forget_looked_up_attributes()
     return Footprint(sizes_of(*roots), len(asyncio.all_tasks()), sys.getallocatedblocks())
 
 
