@@ -29,6 +29,13 @@ HOST = "api.openai.com"
 FORMAT = {"type": "audio/pcm", "rate": 24000}
 KEY = "sk-simulated-secret"
 
+TOOL = {
+    "name": "look_up",
+    "description": "Looks up",
+    "parameters": {"type": "object", "properties": {"word": {"type": "string"}}},
+    "handoff": True,
+}
+
 
 def merged(old: Any, new: Any) -> Any:
     if not (isinstance(old, dict) and isinstance(new, dict)):
@@ -232,3 +239,22 @@ async def calling(world: World, **timing: Any) -> AsyncIterator[Call]:
         async with serving(world) as service:
             yield Call(service, provider, told, session)
             await provider.close()
+
+
+async def reconfigured_beside(call: Call, first: Served) -> asyncio.Task[None]:
+    """A change of voice that waits for its session to be acknowledged, and the connection on which it waits."""
+    await first.answer("r0", "Hello")
+    await call.told.until(lambda it: it.of("response_end"))
+    pending = asyncio.create_task(call.provider.reconfigure(call.session, voice="cedar"))
+    await call.service.connection(1)
+    return pending
+
+
+def frame(number: int) -> bytes:
+    """20 ms of the caller's audio, to be told from another."""
+    return number.to_bytes(2, "little") * 480
+
+
+def ms(milliseconds: int) -> bytes:
+    """Silence of so long."""
+    return bytes(48 * milliseconds)
