@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.errors import ProviderConnectionError, ProviderProtocolError
@@ -126,14 +126,23 @@ class LiveConnection:
         Raises:
             ProviderConnectionError: The connection is gone, however that came.
         """
+        async with aclosing(self._messages()) as messages:
+            async for message in messages:
+                if isinstance(message, ProviderProtocolError):
+                    yield message
+                    continue
+                # Outside what maps the exceptions of the SDK: a defect of ours is no word of the server's.
+                for event in self._normaliser.feed(message):
+                    yield event
+
+    async def _messages(self) -> AsyncGenerator[types.LiveServerMessage | ProviderProtocolError, None]:
         unknown_in_a_row = 0
         while True:
             try:
                 # receive() ends with each turn of the model.
                 async for message in self._session.receive():
                     unknown_in_a_row = 0
-                    for event in self._normaliser.feed(message):
-                        yield event
+                    yield message
             except Exception as error:
                 mapped = to_provider_error(error, "receiving")
                 unknown_in_a_row += 1

@@ -69,7 +69,7 @@ class GeminiSession(LiveSession[LiveConnection]):
         prompt_and_tools_only = replace(old, system_prompt=settings.system_prompt, tools=settings.tools) == settings
         if not self._capabilities.in_session_update or not prompt_and_tools_only or not settings.system_prompt:
             return False
-        if not await self._wait_until(lambda: not connection.responding, self._timing.response_wait_s):
+        if not await self._wait_until(lambda: not connection.responding, connection, self._timing.response_wait_s):
             return False
         try:
             await connection.send_context_update(settings)
@@ -83,7 +83,9 @@ class GeminiSession(LiveSession[LiveConnection]):
         if not self._capabilities.resumption:
             return
         wait_s = self._timing.handle_wait_s
-        await self._resumption.wait_current(wait_s if limit_s is None else min(wait_s, limit_s))
+        await self._wait_until(
+            lambda: self._resumption.current, connection, wait_s if limit_s is None else min(wait_s, limit_s)
+        )
 
     async def _tell_history(self, connection: LiveConnection, turns: tuple[Turn, ...]) -> int:
         contents = seed_contents(turns)
@@ -91,26 +93,21 @@ class GeminiSession(LiveSession[LiveConnection]):
             await connection.send_turns(contents, complete=False)
         return len(contents)
 
-    async def _tell_what_the_handle_lacks(self, connection: LiveConnection) -> int:
-        contents = [content_of(turn.role, turn.text) for turn in self._history.since(self._covered)]
+    async def _tell_more(self, connection: LiveConnection, turns: tuple[Turn, ...]) -> int:
+        contents = [content_of(turn.role, turn.text) for turn in turns]
         if contents:
             await connection.send_turns(contents, complete=False)
         return len(contents)
 
-    def _handle(self) -> tuple[str | None, bool]:
+    def _handle(self) -> tuple[str | None, int | None]:
         if not self._capabilities.resumption:
-            return None, True
-        return self._resumption.value, self._resumption.current
+            return None, None
+        return self._resumption.value, None if self._resumption.current else self._covered
 
     def _handle_refused(self) -> None:
         self._resumption.refused()
 
-    def _wake(self) -> None:
-        super()._wake()
-        self._resumption.connection_lost()
-
     def _adopted(self, connection: LiveConnection) -> list[Trouble]:
-        self._resumption.connected()
         if connection.set_up:
             return []
         return [Trouble("first_frame_lost", "gemini: the first frame of the connection was not setupComplete")]

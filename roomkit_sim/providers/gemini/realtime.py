@@ -91,15 +91,8 @@ class GeminiLiveProvider(LiveProvider[GeminiSession]):
             client.close()
 
     def _dialler(self, rate_hz: int) -> Dialler[LiveConnection]:
-        async def open_connection(settings: LiveSettings, handle: str | None) -> LiveConnection:
-            return await dial(
-                self._client(),
-                self._model,
-                settings,
-                handle,
-                rate_hz=rate_hz,
-                timeout_s=self._timing.connect_timeout_s,
-            )
+        async def open_connection(settings: LiveSettings, handle: str | None, timeout_s: float) -> LiveConnection:
+            return await dial(self._client(), self._model, settings, handle, rate_hz=rate_hz, timeout_s=timeout_s)
 
         return open_connection
 

@@ -97,12 +97,12 @@ class OpenAIRealtimeProvider(LiveProvider[RealtimeSession]):
             in_session_update=self._capabilities.in_session_update,
         )
 
-    async def _open(self, settings: LiveSettings, handle: str | None) -> RealtimeConnection:
+    async def _open(self, settings: LiveSettings, handle: str | None, timeout_s: float) -> RealtimeConnection:
         return await dial(
             self._client(),
             self._model,
             settings,
-            timeout_s=self._timing.connect_timeout_s,
+            timeout_s=timeout_s,
             transcript_wait_s=self._timing.transcript_wait_s,
             socket_options=self._socket_options,
         )

@@ -221,8 +221,8 @@ class RealtimeConnection:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return [
                 ProviderProtocolError(
-                    f"openai, while receiving: an event is not as the API describes it ({type(error).__name__}); "
-                    "it was skipped",
+                    f"openai, while receiving: an event is not as the API describes it "
+                    f"({type(error).__name__}: {error}); it was skipped",
                     provider=PROVIDER,
                 )
             ]

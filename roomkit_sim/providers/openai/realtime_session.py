@@ -176,8 +176,7 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         try:
             update = self._asked_update = _Update(await connection.update(settings))
             await self._wait_until(
-                lambda: update.accepted or update.refusal is not None or not self._is_up(connection),
-                self._timing.update_timeout_s,
+                lambda: update.accepted or update.refusal is not None, connection, self._timing.update_timeout_s
             )
         except ProviderError:
             return False
@@ -198,13 +197,13 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
     async def _answer_over(self, connection: RealtimeConnection) -> bool:
         """Let an answer that is open end, or else cancel it: it is the former agent's."""
         wait_s = self._timing.response_wait_s
-        if await self._wait_until(lambda: not connection.responding or not self._is_up(connection), wait_s):
-            return self._is_up(connection)
+        if await self._wait_until(lambda: not connection.responding, connection, wait_s):
+            return True
         try:
             await self.interrupt()
         except ProviderError:
             return False
-        return await self._wait_until(lambda: not connection.responding, wait_s)
+        return await self._wait_until(lambda: not connection.responding, connection, wait_s)
 
     async def _before_leaving(self, connection: RealtimeConnection, limit_s: float | None) -> None:
         if not self._may_overlap():
@@ -220,9 +219,8 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
             return
         wait_s = self._timing.response_wait_s
         await self._wait_until(
-            lambda: (
-                not self._is_up(connection) or not (connection.responding or connection.normaliser.order.expects_words)
-            ),
+            lambda: not (connection.responding or connection.normaliser.order.expects_words),
+            connection,
             wait_s if limit_s is None else min(wait_s, limit_s),
         )
 

@@ -51,8 +51,9 @@ class LiveConnection(Protocol):
 
 C = TypeVar("C", bound=LiveConnection)
 
-Dialler: TypeAlias = Callable[[LiveSettings, str | None], Coroutine[Any, Any, C]]
-"""Opens a connection with settings and a resumption handle, or raises ``ProviderConnectionError``."""
+Dialler: TypeAlias = Callable[[LiveSettings, str | None, float], Coroutine[Any, Any, C]]
+"""Opens a connection with settings and a resumption handle within so many seconds, or raises
+``ProviderConnectionError``."""
 
 
 @dataclass(frozen=True)

@@ -15,24 +15,28 @@ _RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 class FailureKind(StrEnum):
     """What a failure means for the next attempt.
 
-    ``CLOSED``: the provider ended the session on purpose. ``TRANSIENT``: the same again may succeed. ``REFUSED``: what
-    was sent is not acceptable; the same again will be refused again. ``DENIED``: the credentials are.
+    ``CLOSED``: the provider ended the session on purpose. ``TRANSIENT``: the same again may succeed. ``UNANSWERED``:
+    so it may, but all that is known is that nothing came in time. ``REFUSED``: what was sent is not acceptable; the
+    same again will be refused again. ``DENIED``: the credentials are.
     """
 
     CLOSED = "closed"
     TRANSIENT = "transient"
+    UNANSWERED = "unanswered"
     REFUSED = "refused"
     DENIED = "denied"
 
 
 def classify(error: ProviderError) -> FailureKind:
-    """What a mapped error means for the next attempt."""
+    """What a mapped error, raised from the foreign one, means for the next attempt."""
     code = error.status_code
     if code in (401, 403):
         return FailureKind.DENIED
     if code == CLEAN_CLOSE:
         return FailureKind.CLOSED
-    return FailureKind.TRANSIENT if error.retryable else FailureKind.REFUSED
+    if not error.retryable:
+        return FailureKind.REFUSED
+    return FailureKind.UNANSWERED if isinstance(error.__cause__, TimeoutError) else FailureKind.TRANSIENT
 
 
 def http_status(error: BaseException) -> int | None:

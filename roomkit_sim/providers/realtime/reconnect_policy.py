@@ -46,13 +46,15 @@ class ReconnectLimits:
 class Dial:
     """Dial after ``delay_s``; with ``handle``, or, without one, as a new conversation.
 
-    With ``alone``, an old connection that is still open is closed first.
+    With ``alone``, an old connection that is still open is closed first. ``hurried``: a caller hears nothing meanwhile,
+    and a lost message is likelier than a service that needs so long.
     """
 
     handle: str | None
     delay_s: float
     attempt: int
     alone: bool = False
+    hurried: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ class Cycle:
     Args:
         handle: The resumption handle to use; ``None`` if there is none, or if it was refused.
         limits: How hard to try.
-        failures: Failed dials so far, not counting the refusal of a handle.
+        failures: Failed dials so far, not counting the refusal of a handle and a repetition.
         handle_refused: Whether a handle was refused in this cycle.
         overlapping: Whether the old connection is still open.
+        repeated: Whether a dial that nobody answered was repeated in this cycle.
     """
 
     handle: str | None
@@ -82,6 +85,12 @@ class Cycle:
     failures: int = 0
     handle_refused: bool = False
     overlapping: bool = False
+    repeated: bool = False
+
+    @property
+    def next_attempt(self) -> int:
+        """The number of the next dial; one that is made because a handle was refused counts with the one before."""
+        return self.failures + self.repeated + 1
 
 
 def should_reconnect(kind: FailureKind, *, go_away_announced: bool) -> bool:
@@ -107,7 +116,7 @@ def after_failure(cycle: Cycle, kind: FailureKind) -> tuple[Cycle, Step]:
 
     A service may refuse to go on with a conversation whose old connection is open: then that is closed, and the same is
     tried again. Any other refusal while a handle was used is taken as a refusal of the handle: one new conversation is
-    tried at once.
+    tried at once. A dial that nobody answered is repeated at once, and once; from then on there is no hurry.
     """
     if kind is FailureKind.DENIED:
         return cycle, GiveUp("the credentials were refused")
@@ -115,10 +124,15 @@ def after_failure(cycle: Cycle, kind: FailureKind) -> tuple[Cycle, Step]:
         if cycle.handle is None:
             return cycle, GiveUp("the configuration was refused")
         if cycle.overlapping:
-            return replace(cycle, overlapping=False), Dial(cycle.handle, 0.0, cycle.failures + 1, alone=True)
+            return replace(cycle, overlapping=False), Dial(cycle.handle, 0.0, cycle.next_attempt, alone=True)
         fresh = replace(cycle, handle=None, handle_refused=True)
-        return fresh, Dial(None, 0.0, cycle.failures + 1)
+        return fresh, Dial(None, 0.0, cycle.next_attempt)
+    if kind is FailureKind.UNANSWERED and not cycle.repeated:
+        again = replace(cycle, repeated=True)
+        return again, Dial(again.handle, 0.0, again.next_attempt)
     failed = replace(cycle, failures=cycle.failures + 1)
     if failed.failures >= cycle.limits.max_attempts:
         return failed, GiveUp(f"{failed.failures} attempts failed")
-    return failed, Dial(failed.handle, cycle.limits.delay_s(failed.failures), failed.failures + 1)
+    return failed, Dial(
+        failed.handle, cycle.limits.delay_s(failed.failures), failed.next_attempt, hurried=not failed.repeated
+    )

@@ -12,7 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic
 
-from roomkit_sim.errors import ProviderError, ProviderProtocolError
+from roomkit_sim.core.cancellation import cancelled_only_from_outside
+from roomkit_sim.errors import ProviderConnectionError, ProviderError, ProviderProtocolError
 from roomkit_sim.providers.realtime.connection import C, Dialler, SessionListener
 from roomkit_sim.providers.realtime.events import (
     GoAway,
@@ -30,6 +31,9 @@ from roomkit_sim.providers.realtime.timing import LiveTiming
 from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
 
 __all__ = ["LiveSession", "QueuedText"]
+
+_DEFECTS_IN_A_ROW = 3
+"""After so many without a whole answer between them a defect is taken to be one that no other connection gets round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
     ) -> None:
         super().__init__(name, session, settings, dialler, listener, timing, rate_hz)
         self._texts: deque[QueuedText] = deque()
+        self._defects = 0
 
     # What the provider's methods do
 
@@ -66,9 +71,9 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
         """
         try:
             async with self._switching:
-                await self._adopt(await self._dial(None), "opened", "")
+                await self._adopt(await self._dial(None, self._timing.connect_timeout_s), "opened", "")
         except BaseException:
-            self._ended = True
+            await self.close()
             raise
 
     async def send_audio(self, pcm: bytes) -> None:
@@ -184,16 +189,37 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
 
     async def _read(self, connection: C) -> None:
         try:
-            async with aclosing(connection.events()) as events:
-                async for event in events:
-                    if isinstance(event, ProviderProtocolError):
-                        await self._fail("protocol_error", str(event))
-                    else:
-                        await self._take(event, connection)
-                    if self._connection is not connection:
-                        return
+            # Whoever is told may have awaited something that was cancelled: that ends no reader.
+            with cancelled_only_from_outside(f"{self._name}: telling what the server says"):
+                await self._take_all(connection)
         except ProviderError as error:
             await self._lost(connection, error)
+        except Exception as error:
+            await self._reader_failed(connection, error)
+
+    async def _take_all(self, connection: C) -> None:
+        async with aclosing(connection.events()) as events:
+            async for event in events:
+                if isinstance(event, ProviderProtocolError):
+                    await self._fail("protocol_error", str(event))
+                else:
+                    await self._take(event, connection)
+                if self._connection is not connection:
+                    return
+
+    async def _reader_failed(self, connection: C, error: Exception) -> None:
+        """A defect: of ours, or of whoever is told. What it left undone is not known, so the connection is replaced."""
+        self._defects += 1
+        known = ProviderConnectionError(
+            f"{self._name}: reading what the server says failed, which is a defect of the client and not of the "
+            f"connection: {type(error).__name__}: {error}",
+            retryable=True,
+            provider=self._name,
+        )
+        for_good = self._defects >= _DEFECTS_IN_A_ROW
+        if not for_good:
+            await self._fail("internal_error", str(known))
+        await self._lost(connection, known, for_good=for_good)
 
     async def _take(self, event: LiveEvent, connection: C) -> None:
         match event:
@@ -221,6 +247,8 @@ class LiveSession(ConnectionSwitch[C], Generic[C]):
         self._note_quiet()
         await self._tell(event)
         self._news.set()
+        if isinstance(event, ResponseEnded):
+            self._defects = 0
         if isinstance(event, ResponseEnded | ToolsCancelled):
             await self._send_requests()
 

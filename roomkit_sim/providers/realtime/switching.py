@@ -14,6 +14,8 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Generic
 
 from roomkit_sim.core.tasks import BackgroundTasks
@@ -42,6 +44,18 @@ from roomkit_sim.voice.realtime.provider import ConnectionStep
 __all__ = ["ConnectionSwitch"]
 
 _UNSAID_TIME_LEFT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Knows:
+    """How a new connection came to know what was said: the step, its detail, and up to which mark of the history.
+
+    The mark is ``None`` where the service knows it by a handle.
+    """
+
+    step: ConnectionStep
+    detail: str
+    mark: int | None = None
 
 
 class ConnectionSwitch(ABC, Generic[C]):
@@ -91,6 +105,7 @@ class ConnectionSwitch(ABC, Generic[C]):
         self._closings = BackgroundTasks()
         self._reader: asyncio.Task[None] | None = None
         self._leaver: asyncio.Task[None] | None = None
+        self._leaving: C | None = None
         self._dialling: asyncio.Task[C] | None = None
 
     @property
@@ -114,13 +129,16 @@ class ConnectionSwitch(ABC, Generic[C]):
     async def _tell_history(self, connection: C, turns: tuple[Turn, ...]) -> int:
         """Tell a new connection what was said; returns how many turns."""
 
-    async def _tell_what_the_handle_lacks(self, connection: C) -> int:
-        """Tell a resumed connection what was said since its handle was issued; returns how many turns."""
-        return 0
+    async def _tell_more(self, connection: C, turns: tuple[Turn, ...]) -> int:
+        """Tell a connection that knows what was said before what was said then; returns how many turns."""
+        return await self._tell_history(connection, turns)
 
-    def _handle(self) -> tuple[str | None, bool]:
-        """The handle with which a conversation is gone on with, if any, and whether it covers all that was said."""
-        return None, True
+    def _handle(self) -> tuple[str | None, int | None]:
+        """The handle with which a conversation is gone on with, if any, and what it covers.
+
+        That is all that was said up to a mark of the history; ``None`` if it covers all.
+        """
+        return None, None
 
     def _handle_refused(self) -> None:
         """The service does not take the handle."""
@@ -151,7 +169,8 @@ class ConnectionSwitch(ABC, Generic[C]):
                 return
             if self._is_up(connection) and await self._update_inside(connection, settings):
                 return
-            await self._before_leaving(connection, None)
+            if self._is_up(connection):
+                await self._before_leaving(connection, None)
             self._require_alive()
         await self._replace(ReconnectLimits(max_attempts=1))
 
@@ -159,7 +178,9 @@ class ConnectionSwitch(ABC, Generic[C]):
         self._go_away_announced = True
         left = "unknown" if time_left_ns is None else f"{time_left_ns / 1e9:g} s"
         await self._step("go_away", f"time left: {left}")
-        if self._leaver is None or self._leaver.done():
+        # The task that left the last connection may not have ended yet when this one is to be left.
+        if self._leaver is None or self._leaver.done() or self._leaving is not connection:
+            self._leaving = connection
             time_left_s = _UNSAID_TIME_LEFT_S if time_left_ns is None else time_left_ns / 1e9
             seconds = max(0.0, time_left_s - self._timing.go_away_margin_s)
             self._leaver = self._tasks.spawn(self._leave(connection, seconds), name="leave before go-away")
@@ -178,10 +199,11 @@ class ConnectionSwitch(ABC, Generic[C]):
             if self._ended or self._connection is not connection:
                 return
             self._audio.hold()
-            await self._before_leaving(connection, self._timing.go_away_margin_s / 2)
+            if self._is_up(connection):
+                await self._before_leaving(connection, self._timing.go_away_margin_s / 2)
             await self._replace_or_end(self._timing.limits)
 
-    async def _lost(self, connection: C, error: ProviderError) -> None:
+    async def _lost(self, connection: C, error: ProviderError, *, for_good: bool = False) -> None:
         if self._connection is not connection:
             return
         self._broken = connection
@@ -191,6 +213,9 @@ class ConnectionSwitch(ABC, Generic[C]):
             await self._step("lost", str(error))
         async with self._switching:
             if self._ended or self._connection is not connection:
+                return
+            if for_good:
+                await self._give_up("internal_error", error)
                 return
             kind = classify(error)
             if should_reconnect(kind, go_away_announced=self._go_away_announced):
@@ -212,10 +237,11 @@ class ConnectionSwitch(ABC, Generic[C]):
         if not self._may_overlap():
             await self._retire(at_once=True)
             self._session.state = VoiceSessionState.CONNECTING
-        connection, step, detail = await self._dial_until_ready(limits)
+        connection, knows = await self._dial_until_ready(limits)
         try:
             await self._retire(at_once=False)
-            await self._adopt(connection, step, detail)
+            await self._tell_late_words(connection, knows)
+            await self._adopt(connection, knows.step, knows.detail)
         except BaseException:
             if self._connection is not connection:
                 await connection.close()
@@ -246,8 +272,16 @@ class ConnectionSwitch(ABC, Generic[C]):
         else:
             self._closings.spawn(old.close(), name="close the old connection")
 
-    async def _dial_until_ready(self, limits: ReconnectLimits) -> tuple[C, ConnectionStep, str]:
-        handle, covers_all = self._handle()
+    async def _tell_late_words(self, connection: C, knows: _Knows) -> None:
+        """What became final on the old connection after the new one was told what was said."""
+        late = () if knows.mark is None else self._history.since(knows.mark)
+        if late:
+            # A connection that breaks now is replaced, and its successor is told all of it.
+            with suppress(ProviderError):
+                await self._tell_more(connection, late)
+
+    async def _dial_until_ready(self, limits: ReconnectLimits) -> tuple[C, _Knows]:
+        handle, covered = self._handle()
         cycle, step = first_step(handle, limits, overlapping=self._connection is not None)
         while True:
             if step.alone:
@@ -256,8 +290,10 @@ class ConnectionSwitch(ABC, Generic[C]):
             await self._step("reconnecting", f"attempt {step.attempt}")
             await asyncio.sleep(step.delay_s)
             try:
-                connection = await self._dial(step.handle)
-                became, detail = await self._rehydrate(connection, step, covers_all)
+                timing = self._timing
+                timeout_s = timing.replace_timeout_s if step.hurried else timing.connect_timeout_s
+                connection = await self._dial(step.handle, min(timeout_s, timing.connect_timeout_s))
+                knows = await self._rehydrate(connection, step, covered)
             except ProviderConnectionError as error:
                 self._require_alive()
                 cycle, following = after_failure(cycle, classify(error))
@@ -272,20 +308,18 @@ class ConnectionSwitch(ABC, Generic[C]):
             else:
                 # It was not the handle that was refused before, but the old connection beside it.
                 self._old_may_stay_open = self._old_may_stay_open and not step.alone
-                return connection, became, detail
+                return connection, knows
 
-    async def _dial(self, handle: str | None) -> C:
+    async def _dial(self, handle: str | None, timeout_s: float) -> C:
         """Dial in a task of its own, so that a hang-up can stop it whoever waits for it."""
         self._require_alive()
-        task = asyncio.ensure_future(self._dialler(self.settings, handle))
+        task = asyncio.ensure_future(self._dialler(self.settings, handle, timeout_s))
         self._dialling = task
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.wait({task})
-            if not task.cancelled() and task.exception() is None:
-                await task.result().close()
+            # Whoever is cancelled once more goes; the connection is closed all the same.
+            await self._closings.see_through(_undone(task), name="close what was dialled in vain")
             raise
         finally:
             self._dialling = None
@@ -293,14 +327,15 @@ class ConnectionSwitch(ABC, Generic[C]):
             raise self._over()
         return task.result()
 
-    async def _rehydrate(self, connection: C, step: Dial, covers_all: bool) -> tuple[ConnectionStep, str]:
-        if step.handle is not None and covers_all:
-            return "resumed", ""
+    async def _rehydrate(self, connection: C, step: Dial, covered: int | None) -> _Knows:
+        if step.handle is not None and covered is None:
+            return _Knows("resumed", "")
         try:
             await self._before_telling()
             self._require_alive()
-            if step.handle is not None:
-                told = await self._tell_what_the_handle_lacks(connection)
+            mark = self._history.mark
+            if step.handle is not None and covered is not None:
+                told = await self._tell_more(connection, self._history.since(covered))
             else:
                 told = await self._tell_history(connection, self._history.turns)
         except ProviderError as error:
@@ -311,8 +346,10 @@ class ConnectionSwitch(ABC, Generic[C]):
             raise
         if step.handle is not None:
             lacks = "the handle does not cover the last exchange"
-            return "resumed", f"{lacks}: {told} turns told again" if told else lacks
-        return ("reseeded", f"{told} turns told again") if told else ("fresh", "nothing had been said")
+            return _Knows("resumed", f"{lacks}: {told} turns told again" if told else lacks, mark)
+        if told:
+            return _Knows("reseeded", f"{told} turns told again", mark)
+        return _Knows("fresh", "nothing had been said", mark)
 
     async def _adopt(self, connection: C, step: ConnectionStep, detail: str) -> None:
         if self._ended:
@@ -366,16 +403,19 @@ class ConnectionSwitch(ABC, Generic[C]):
     def _is_up(self, connection: C) -> bool:
         return connection is not self._broken
 
-    async def _wait_until(self, met: Callable[[], bool], seconds: float) -> bool:
-        """Wait until something that the server says, or a loss, makes ``met`` true; tells whether it is."""
+    async def _wait_until(self, met: Callable[[], bool], connection: C, seconds: float) -> bool:
+        """Wait until something that the server says on ``connection`` makes ``met`` true.
+
+        Nothing is waited for on a connection that is lost: False, as when the time is over.
+        """
         try:
             async with asyncio.timeout(seconds):
-                while not met() and not self._ended:
+                while not met() and self._is_up(connection) and not self._ended:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             pass
-        return met()
+        return met() and self._is_up(connection)
 
     async def _tell(self, event: LiveEvent) -> None:
         if self._ended:
@@ -415,6 +455,14 @@ class ConnectionSwitch(ABC, Generic[C]):
 
     def _over(self) -> SessionNotFoundError:
         return SessionNotFoundError(f"{self._name}: session {self._session.id} has ended")
+
+
+async def _undone(dialling: asyncio.Task[C]) -> None:
+    """Stop a dial, and close its connection if it cannot be stopped any more."""
+    dialling.cancel()
+    await asyncio.wait({dialling})
+    if not dialling.cancelled() and dialling.exception() is None:
+        await dialling.result().close()
 
 
 def _renamed(prefix: str, error: ProviderError) -> ProviderConnectionError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from roomkit_sim.errors import ProviderError, SessionNotFoundError
 from roomkit_sim.sim.world.world import World
 from roomkit_sim.voice.base import VoiceSessionState
-from tests.providers.openai.realtime_service import TOOL, calling, reconfigured_beside
+from tests.providers.openai.realtime_service import TOOL, Served, calling, reconfigured_beside
 
 pytestmark = pytest.mark.sim
 
@@ -121,3 +122,35 @@ async def test_a_loss_during_a_handoff_makes_one_reconnect(world: World) -> None
         await second.answer("r1", "I am here")
         await call.told.until(lambda it: ("assistant", "I am here") in it.finals)
         assert (call.service.dials, second.voice) == (2, "cedar")
+
+
+async def test_an_answer_that_is_cancelled_is_not_waited_for_on_a_connection_that_is_lost(world: World) -> None:
+    async with calling(world, response_wait_s=3.0) as call:
+        first = await call.connect(voice="marin")
+        await first.begin("r1")
+        await call.told.until(lambda it: it.of("response_start"))
+        changing = asyncio.create_task(call.provider.reconfigure(call.session, system_prompt="Advise"))
+        await first.until(lambda it: it.of("response.cancel"))
+        began_ns = world.now_ns
+        first.socket.transport.abort()
+        await changing
+        assert (await call.service.connection(1)).prompt == "Advise"
+        assert world.now_ns - began_ns < 1_000_000_000
+
+
+async def test_a_configuration_whose_acknowledgement_is_lost_costs_a_handoff_one_short_deadline(world: World) -> None:
+    async with calling(world, replace_timeout_s=2.0) as call:
+        first = await call.connect(voice="marin")
+        await first.answer("r0", "Hello")
+        await call.told.until(lambda it: it.of("response_end"))
+
+        async def lose_one(served: Served, update: dict[str, Any]) -> None:
+            if served.number != 2:
+                await call.service.accept(served, update)
+
+        call.service.on_update = lose_one
+        began_ns = world.now_ns
+        await call.provider.reconfigure(call.session, voice="cedar")
+        assert 2_000_000_000 <= world.now_ns - began_ns < 3_500_000_000
+        third = await call.service.connection(2)
+        assert (call.service.dials, third.voice) == (3, "cedar")

@@ -157,3 +157,21 @@ async def test_a_result_waits_for_a_replacement_that_fails_and_is_given_to_the_o
         await answering
         await first.until(lambda it: it.of("response.create"))
         assert first.kinds[-2:] == ["conversation.item.create", "response.create"]
+
+
+async def test_words_that_become_final_only_when_the_old_connection_is_left_are_told_to_the_new_one(
+    world: World,
+) -> None:
+    """Their transcript began and was never completed."""
+    async with calling(world, transcript_wait_s=0.5) as call:
+        first = await call.connect(voice="marin")
+        await first.answer("r0", "Hello")
+        await first.say("input_audio_buffer.committed", item_id="u1")
+        await first.say("conversation.item.input_audio_transcription.delta", item_id="u1", delta="I want bonds")
+        await call.told.until(lambda it: ("I want bonds", "user", False) in it.of("transcription"))
+        await asyncio.sleep(1.0)
+        await call.provider.reconfigure(call.session, voice="cedar")
+        second = await call.service.connection(1)
+        await call.provider.inject_text(call.session, "greet")
+        await second.until(lambda it: it.of("response.create"))
+        assert [item["content"][0]["text"] for item in second.items] == ["Hello", "I want bonds", "greet"]

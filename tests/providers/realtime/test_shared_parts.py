@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roomkit_sim.providers.realtime.failures import FailureKind
+from roomkit_sim.providers.realtime.failures import FailureKind, classify, connection_failure
 from roomkit_sim.providers.realtime.history import ConversationHistory, Turn
 from roomkit_sim.providers.realtime.model_table import capabilities_of
 from roomkit_sim.providers.realtime.pending_calls import PendingCalls
@@ -32,6 +32,27 @@ def test_what_passes_is_tried_again_beside_the_open_connection() -> None:
     cycle, _ = first_step("h", LIMITS, overlapping=True)
     _, step = after_failure(cycle, FailureKind.TRANSIENT)
     assert step == Dial("h", 0.5, 2)
+
+
+def test_what_nobody_answers_is_repeated_at_once_and_once_without_counting_as_a_failure() -> None:
+    cycle, _ = first_step("h", ReconnectLimits(max_attempts=1), overlapping=True)
+    cycle, step = after_failure(cycle, FailureKind.UNANSWERED)
+    assert step == Dial("h", 0.0, 2)
+    assert isinstance(after_failure(cycle, FailureKind.UNANSWERED)[1], GiveUp)
+
+
+def test_a_service_that_does_not_answer_twice_gets_more_time() -> None:
+    cycle, _ = first_step("h", LIMITS)
+    cycle, _ = after_failure(cycle, FailureKind.UNANSWERED)
+    _, step = after_failure(cycle, FailureKind.UNANSWERED)
+    assert step == Dial("h", 0.5, 3, hurried=False)
+
+
+def test_a_failure_that_came_of_no_answer_in_time_is_told_apart() -> None:
+    for cause, kind in ((TimeoutError(), FailureKind.UNANSWERED), (OSError(), FailureKind.TRANSIENT)):
+        error = connection_failure(cause, "gemini", "connecting")
+        error.__cause__ = cause
+        assert classify(error) is kind
 
 
 def test_a_call_that_is_told_of_twice_is_one_until_the_model_goes_on_or_its_connection_is_gone() -> None:

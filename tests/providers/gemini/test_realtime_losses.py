@@ -1,0 +1,82 @@
+"""Connections that are lost or come to nothing while somebody waits, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from roomkit_sim.providers.gemini.live_events import LiveNormaliser
+from roomkit_sim.sim.world.world import World
+from roomkit_sim.voice.realtime.provider import RealtimeCapabilities
+from tests.providers.gemini.scripted_live import calling
+
+pytestmark = pytest.mark.sim
+
+CHANGES_INSIDE = RealtimeCapabilities(resumption=True, in_session_update=True)
+
+
+async def test_a_change_inside_the_connection_does_not_wait_for_the_answer_of_one_that_is_lost(world: World) -> None:
+    async with calling(world, CHANGES_INSIDE, response_wait_s=3.0) as call:
+        first = await call.connect(system_prompt="Triage")
+        await first.speak(bytes(960))
+        await call.told.until(lambda it: it.of("audio"))
+        changing = asyncio.create_task(call.provider.reconfigure(call.session, system_prompt="Advise"))
+        await asyncio.sleep(0.1)
+        began_ns = world.now_ns
+        first.socket.transport.abort()
+        await changing
+        assert (await call.server.connection(1)).prompt == "Advise"
+        assert world.now_ns - began_ns < 1_000_000_000
+
+
+async def test_a_handle_is_not_waited_for_on_a_connection_that_is_lost(world: World) -> None:
+    async with calling(world, handle_wait_s=3.0) as call:
+        first = await call.connect(voice="Aoede")
+        changing = asyncio.create_task(call.provider.reconfigure(call.session, voice="Charon"))
+        await asyncio.sleep(0.1)
+        began_ns = world.now_ns
+        first.socket.transport.abort()
+        await changing
+        assert (await call.server.connection(1)).voice == "Charon"
+        assert world.now_ns - began_ns < 1_000_000_000
+
+
+@pytest.mark.parametrize("handle", [None, "handle-1"])
+async def test_a_set_up_that_is_lost_costs_a_handoff_one_short_deadline(world: World, handle: str | None) -> None:
+    async with calling(world, replace_timeout_s=2.0, handle_wait_s=0.2) as call:
+        first = await call.connect(voice="Aoede")
+        if handle:
+            await first.offer_handle(handle)
+        call.server.answers = lambda number: number != 1
+        began_ns = world.now_ns
+        await call.provider.reconfigure(call.session, voice="Charon")
+        assert 2_000_000_000 <= world.now_ns - began_ns < 3_500_000_000
+        assert call.server.dials == 3
+        last = call.server.connections[-1]
+        assert (last.voice, last.handle) == ("Charon", handle)
+        assert call.told.steps.count("reconnecting") == 2
+
+
+async def test_a_defect_of_ours_in_reading_is_reported_as_what_it_is_and_the_call_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = LiveNormaliser.feed
+
+    def feed(self: LiveNormaliser, message: Any) -> Any:
+        if message.go_away is not None:
+            raise TypeError("a defect of ours")
+        return whole(self, message)
+
+    monkeypatch.setattr(LiveNormaliser, "feed", feed)
+    async with calling(world) as call:
+        first = await call.connect(voice="Aoede")
+        await first.say(goAway={"timeLeft": "60s"})
+        second = await call.server.connection(1)
+        await second.speak(bytes(960))
+        await call.told.until(lambda it: it.of("audio"))
+        ((code, message),) = call.told.of("error")
+        assert code == "internal_error"
+        assert "TypeError: a defect of ours" in message
+        assert call.told.steps == ["opened", "lost", "reconnecting", "fresh"]
