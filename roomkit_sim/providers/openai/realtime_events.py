@@ -14,7 +14,7 @@ from typing import Any
 
 from roomkit_sim.providers.openai.realtime_config import RATE_HZ, interruptible, transcribes
 from roomkit_sim.providers.openai.realtime_failures import service_error
-from roomkit_sim.providers.openai.realtime_ledger import PlayedLedger
+from roomkit_sim.providers.openai.realtime_ledger import Cut, PlayedLedger
 from roomkit_sim.providers.openai.realtime_order import SpokenOrder
 from roomkit_sim.providers.realtime.events import (
     AudioOut,
@@ -66,6 +66,7 @@ class RealtimeNormaliser:
         self.spoke = False
         self._active: str | None = None
         self._cut_response: str | None = None
+        self._sounding: str | None = None
         self._speaking = False
         self._said: dict[str, list[str]] = {}
         self._heard: dict[str, list[str]] = {}
@@ -107,6 +108,16 @@ class RealtimeNormaliser:
             self._speaking = False
             told.append(SpeechEnded())
         return told
+
+    def cancelled(self) -> Cut | None:
+        """We cancel the answer that is open: what still comes of it is for nobody.
+
+        Returns:
+            Where it is cut off, if any of its audio was given to the line.
+        """
+        self.ledger.mark()
+        self._cut_response = self._active
+        return self.ledger.given_of(self._sounding) if self._sounding is not None else None
 
     # The caller
 
@@ -153,6 +164,7 @@ class RealtimeNormaliser:
         if self._active is None:
             told.append(ResponseStarted())
         self._active = event["response"]["id"]
+        self._sounding = None
         return told
 
     def _audio(self, event: Event) -> Iterable[LiveEvent]:
@@ -161,6 +173,7 @@ class RealtimeNormaliser:
             return []
         pcm = b64decode(event["delta"])
         self.spoke = True
+        self._sounding = item_id
         self.ledger.given(item_id, int(event.get("content_index") or 0), len(pcm))
         return [AudioOut(pcm, RATE_HZ)] if pcm else []
 

@@ -87,6 +87,14 @@ class PlayedLedger:
                 cuts.append(Cut(item_id, content_index, int(played_ms), int(total_ms)))
         return cuts
 
+    def given_of(self, item_id: str) -> Cut | None:
+        """An item cut off where what was given of it ends; ``None`` if nothing was."""
+        entry = self._entries.get(item_id)
+        if entry is None:
+            return None
+        given_ms = int(entry.bytes_given / self._bytes_per_ms)
+        return Cut(item_id, entry.content_index, given_ms, given_ms)
+
     def is_cut(self, item_id: str) -> bool:
         """Whether this item has been cut off: more audio of it is not wanted."""
         return item_id in self._cut

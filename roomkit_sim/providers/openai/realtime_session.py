@@ -18,6 +18,7 @@ from roomkit_sim.providers.openai.realtime_connection import RealtimeConnection
 from roomkit_sim.providers.openai.realtime_events import BadCall, SessionState
 from roomkit_sim.providers.openai.realtime_failures import PROVIDER, ServiceError
 from roomkit_sim.providers.openai.realtime_items import message_item, result_item, seed_items
+from roomkit_sim.providers.openai.realtime_ledger import Cut
 from roomkit_sim.providers.realtime.connection import Dialler, SessionListener
 from roomkit_sim.providers.realtime.events import Trouble, WireEvent
 from roomkit_sim.providers.realtime.history import Turn
@@ -70,7 +71,10 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         """Stop the model's answer, if one is open."""
         connection = self._connection
         if connection is not None and connection.normaliser.is_answering:
+            given = connection.normaliser.cancelled()
             await connection.send({"type": "response.cancel"})
+            if given is not None:
+                await self._cut(connection, given)
 
     async def respond(self) -> None:
         """Ask for an answer as soon as one may be asked for."""
@@ -84,14 +88,7 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         if connection is None or self._ended:
             return
         for cut in connection.normaliser.ledger.cut_off(unplayed_ms):
-            await connection.send(
-                {
-                    "type": "conversation.item.truncate",
-                    "item_id": cut.item_id,
-                    "content_index": cut.content_index,
-                    "audio_end_ms": cut.audio_end_ms,
-                }
-            )
+            await self._cut(connection, cut)
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
         """Send a raw event of the API.
@@ -103,6 +100,16 @@ class RealtimeSession(LiveSession[RealtimeConnection]):
         if self._connection is None:
             raise ProviderError("openai: there is no connection to send an event on", retryable=True, provider=PROVIDER)
         await self._connection.send(event)
+
+    async def _cut(self, connection: RealtimeConnection, cut: Cut) -> None:
+        await connection.send(
+            {
+                "type": "conversation.item.truncate",
+                "item_id": cut.item_id,
+                "content_index": cut.content_index,
+                "audio_end_ms": cut.audio_end_ms,
+            }
+        )
 
     # What is asked of the model
 

@@ -66,3 +66,37 @@ async def test_a_barge_in_right_after_a_new_answer_cuts_both_answers_where_they_
         await served.answer("r3", "Yes?", ms(100))
         await call.told.until(lambda it: ("assistant", "Yes?") in it.finals)
         assert [len(audio) for (audio,) in call.told.of("audio")] == [48_000, 14_400, 4_800]
+
+
+async def test_what_still_comes_of_an_answer_that_we_cancelled_is_for_nobody(world: World) -> None:
+    """It was on its way when the service learned of it; the model is told that nobody heard it."""
+    async with calling(world) as call:
+        served = await call.connect()
+        await served.begin("r1")
+        await served.speak("r1", "a1", ms(300))
+        await call.told.until(lambda it: it.of("audio"))
+        await call.provider.interrupt(call.session)
+        for _ in range(3):
+            await served.speak("r1", "a1", ms(300))
+        await served.until(lambda it: it.of("conversation.item.truncate"))
+        await served.done("r1", "cancelled", reason="client_cancelled")
+        await served.answer("r2", "Yes?", ms(100))
+        await call.told.until(lambda it: ("assistant", "Yes?") in it.finals)
+        assert [len(audio) for (audio,) in call.told.of("audio")] == [len(ms(300)), len(ms(100))]
+        (cut,) = served.of("conversation.item.truncate")
+        assert (cut["item_id"], cut["content_index"], cut["audio_end_ms"]) == ("a1", 0, 300)
+
+
+async def test_an_answer_that_is_cancelled_before_it_was_heard_leaves_nothing_to_cut(world: World) -> None:
+    async with calling(world) as call:
+        served = await call.connect()
+        await served.answer("r0", "Hello", ms(300))
+        await served.begin("r1")
+        await call.told.until(lambda it: len(it.of("response_start")) == 2)
+        await call.provider.interrupt(call.session)
+        await served.until(lambda it: it.of("response.cancel"))
+        await served.speak("r1", "a1", ms(300))
+        await served.done("r1", "cancelled", reason="client_cancelled")
+        await call.told.until(lambda it: len(it.of("response_end")) == 2)
+        assert served.of("conversation.item.truncate") == []
+        assert len(call.told.of("audio")) == 1
