@@ -1,17 +1,30 @@
-"""From the status of an HTTP response to our errors, without secrets. Pure."""
+"""From what goes wrong with an HTTP API to our errors, without secrets. Pure.
+
+A response that is no success, what fails below HTTP, and what an SDK does not understand; what is a service's own, and
+where its SDK puts it, is in the modules of the providers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from roomkit_sim.errors import ProviderError
+from roomkit_sim.errors import ProviderConnectionError, ProviderError, ProviderProtocolError
 
-__all__ = ["RETRYABLE_STATUSES", "http_error", "without_secrets"]
+__all__ = [
+    "RETRYABLE_STATUSES",
+    "connection_error",
+    "http_error",
+    "is_below_http",
+    "not_understood",
+    "without_secrets",
+]
 
 RETRYABLE_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 """What may be different next time: time-outs, conflicts, quotas by the minute, overload."""
 
 MAX_DETAIL_CHARS = 300
+
+_HTTP_LIBRARIES = ("httpx2", "httpcore2", "httpx", "httpcore", "aiohttp", "anyio", "ssl")
 
 _ADVICE = {
     400: "the request is not acceptable",
@@ -68,4 +81,40 @@ def http_error(
         retryable=status in RETRYABLE_STATUSES if retryable is None else retryable,
         provider=provider,
         status_code=status,
+    )
+
+
+def is_below_http(error: BaseException) -> bool:
+    """Whether a request failed before there was a response. Told by the module: the SDKs choose the HTTP library."""
+    return type(error).__module__.partition(".")[0] in _HTTP_LIBRARIES or isinstance(error, OSError)
+
+
+def connection_error(
+    error: BaseException, *, provider: str, doing: str, secrets: Iterable[str] = ()
+) -> ProviderConnectionError:
+    """The error for a request that failed before there was a response; it may succeed the next time.
+
+    Args:
+        error: What an SDK or its HTTP library raised; the exception that it was raised from says more, if there is one.
+        provider: Whose service, such as ``"openai"``.
+        doing: What was asked for, for the message.
+        secrets: Kept out of the message.
+    """
+    timed_out = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
+    cause = error.__cause__ or error
+    said = without_secrets(str(cause), secrets) or type(cause).__name__
+    return ProviderConnectionError(
+        f"{provider}, while {doing}: {'no answer in time' if timed_out else 'the connection failed: ' + said}",
+        retryable=True,
+        provider=provider,
+    )
+
+
+def not_understood(
+    error: BaseException, *, provider: str, doing: str, secrets: Iterable[str] = ()
+) -> ProviderProtocolError:
+    """The error for an exception of an SDK that is none of those that it describes. Arguments as above."""
+    said = without_secrets(f"{type(error).__name__}: {error}", secrets)[:MAX_DETAIL_CHARS]
+    return ProviderProtocolError(
+        f"{provider}, while {doing}: the SDK does not understand what came ({said})", provider=provider
     )

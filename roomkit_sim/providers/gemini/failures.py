@@ -6,14 +6,20 @@ comes as ``websockets.exceptions.InvalidStatus``; an unknown frame is a bare ``T
 
 from __future__ import annotations
 
-from roomkit_sim.errors import ProviderConnectionError, ProviderError, ProviderProtocolError
-from roomkit_sim.providers.realtime.failures import CLEAN_CLOSE, connection_failure, http_refusal, http_status
+from roomkit_sim.errors import ProviderError, ProviderProtocolError
+from roomkit_sim.providers.realtime.failures import (
+    PERMANENT_CLOSES,
+    closed_by_server,
+    connection_failure,
+    http_refusal,
+    http_status,
+)
 
 __all__ = ["PROVIDER", "to_provider_error"]
 
 PROVIDER = "gemini"
 
-_PERMANENT_CLOSES = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1011})
+_PERMANENT_CLOSES = PERMANENT_CLOSES | {1011}
 
 
 def to_provider_error(error: BaseException, doing: str) -> ProviderError:
@@ -31,7 +37,7 @@ def to_provider_error(error: BaseException, doing: str) -> ProviderError:
     # Only of the SDK's own: to ask an exception of websockets for its code is deprecated, and warned of.
     code = getattr(error, "code", None) if type(error).__module__.startswith("google.genai") else None
     if isinstance(code, int):
-        return _close_error(code, getattr(error, "details", None), doing)
+        return closed_by_server(code, getattr(error, "details", None), PROVIDER, doing, permanent=_PERMANENT_CLOSES)
     if isinstance(error, TypeError | ValueError | KeyError | AttributeError):
         return ProviderProtocolError(
             f"gemini, while {doing}: the server sent something that the SDK does not understand "
@@ -39,13 +45,3 @@ def to_provider_error(error: BaseException, doing: str) -> ProviderError:
             provider=PROVIDER,
         )
     return connection_failure(error, PROVIDER, doing)
-
-
-def _close_error(code: int, details: object, doing: str) -> ProviderError:
-    reason = f" ({details})" if isinstance(details, str) and details else ""
-    return ProviderConnectionError(
-        f"gemini, while {doing}: the server closed the connection with code {code}{reason}",
-        retryable=code not in _PERMANENT_CLOSES and code != CLEAN_CLOSE,
-        provider=PROVIDER,
-        status_code=code,
-    )

@@ -9,8 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from roomkit_sim.errors import ProviderConnectionError, ProviderError, ProviderProtocolError
-from roomkit_sim.providers.ai.http_failures import http_error, without_secrets
+from roomkit_sim.errors import ProviderError
+from roomkit_sim.providers.ai.http_failures import (
+    connection_error,
+    http_error,
+    is_below_http,
+    not_understood,
+    without_secrets,
+)
 from roomkit_sim.providers.ai.retry import Failure, retry_after_seconds
 
 __all__ = ["openai_failure"]
@@ -20,8 +26,6 @@ DOING = "answering"
 
 _PERMANENT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
 """Come as 429, but no pause helps."""
-
-_HTTP_LIBRARIES = ("httpx2", "httpcore2", "httpx", "httpcore", "anyio", "ssl")
 
 
 def openai_failure(error: Exception, secret: str, now: datetime) -> Failure:
@@ -35,30 +39,13 @@ def openai_failure(error: Exception, secret: str, now: datetime) -> Failure:
     if isinstance(error, ProviderError):
         return Failure(error)
     names = {kind.__name__ for kind in type(error).__mro__}
-    library = type(error).__module__.partition(".")[0]
-    if "APIConnectionError" in names or library in _HTTP_LIBRARIES or isinstance(error, OSError):
-        return Failure(_connection_error(error, secret))
+    if "APIConnectionError" in names or is_below_http(error):
+        return Failure(connection_error(error, provider=PROVIDER, doing=DOING, secrets=(secret,)))
     if "APIStatusError" in names:
         return _status_failure(error, secret, now)
-    if library == "openai" and "APIError" in names:
+    if type(error).__module__.partition(".")[0] == "openai" and "APIError" in names:
         return Failure(_error_in_stream(error, secret))
-    said = without_secrets(f"{type(error).__name__}: {error}", (secret,))[:300]
-    return Failure(
-        ProviderProtocolError(
-            f"openai, while {DOING}: the SDK does not understand what came ({said})", provider=PROVIDER
-        )
-    )
-
-
-def _connection_error(error: Exception, secret: str) -> ProviderConnectionError:
-    timed_out = isinstance(error, TimeoutError) or "Timeout" in type(error).__name__
-    cause = error.__cause__ or error
-    said = without_secrets(str(cause), (secret,)) or type(cause).__name__
-    return ProviderConnectionError(
-        f"openai, while {DOING}: {'no answer in time' if timed_out else 'the connection failed: ' + said}",
-        retryable=True,
-        provider=PROVIDER,
-    )
+    return Failure(not_understood(error, provider=PROVIDER, doing=DOING, secrets=(secret,)))
 
 
 def _status_failure(error: Exception, secret: str, now: datetime) -> Failure:

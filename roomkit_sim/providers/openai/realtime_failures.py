@@ -11,14 +11,13 @@ from typing import Any
 
 from roomkit_sim.errors import ProviderConnectionError, ProviderError
 from roomkit_sim.providers.realtime.events import WireEvent
-from roomkit_sim.providers.realtime.failures import CLEAN_CLOSE, close_code, connection_failure, http_refusal
+from roomkit_sim.providers.realtime.failures import close_code, closed_by_server, connection_failure, http_refusal
 from roomkit_sim.providers.realtime.failures import http_status as status_of
 
 __all__ = ["PROVIDER", "ServiceError", "refused_configuration", "service_error", "to_provider_error"]
 
 PROVIDER = "openai"
 
-_PERMANENT_CLOSES = frozenset({1002, 1003, 1007, 1008, 1009, 1010})
 _LOST = 1006
 
 _HARMLESS = frozenset({"response_cancel_not_active"})
@@ -113,10 +112,4 @@ def to_provider_error(error: BaseException, doing: str) -> ProviderError:
             provider=PROVIDER,
             status_code=_LOST,
         )
-    reason = getattr(getattr(error, "rcvd", None), "reason", "")
-    return ProviderConnectionError(
-        f"openai, while {doing}: the server closed the connection with code {code}{f' ({reason})' if reason else ''}",
-        retryable=code not in _PERMANENT_CLOSES and code != CLEAN_CLOSE,
-        provider=PROVIDER,
-        status_code=code,
-    )
+    return closed_by_server(code, getattr(getattr(error, "rcvd", None), "reason", None), PROVIDER, doing)

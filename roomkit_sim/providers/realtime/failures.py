@@ -6,9 +6,21 @@ from enum import StrEnum
 
 from roomkit_sim.errors import ProviderConnectionError, ProviderError
 
-__all__ = ["CLEAN_CLOSE", "FailureKind", "classify", "close_code", "connection_failure", "http_refusal", "http_status"]
+__all__ = [
+    "PERMANENT_CLOSES",
+    "FailureKind",
+    "classify",
+    "close_code",
+    "closed_by_server",
+    "connection_failure",
+    "http_refusal",
+    "http_status",
+]
 
-CLEAN_CLOSE = 1000
+PERMANENT_CLOSES = frozenset({1002, 1003, 1007, 1008, 1009, 1010})
+"""Codes (RFC 6455, section 7.4.1) of a server that does not take what it was sent."""
+
+_CLEAN_CLOSE = 1000
 _RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -32,7 +44,7 @@ def classify(error: ProviderError) -> FailureKind:
     code = error.status_code
     if code in (401, 403):
         return FailureKind.DENIED
-    if code == CLEAN_CLOSE:
+    if code == _CLEAN_CLOSE:
         return FailureKind.CLOSED
     if not error.retryable:
         return FailureKind.REFUSED
@@ -65,6 +77,27 @@ def connection_failure(error: BaseException, provider: str, doing: str) -> Provi
     text = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
     return ProviderConnectionError(
         f"{provider}, while {doing}: {text}", retryable=True, provider=provider, status_code=close_code(error)
+    )
+
+
+def closed_by_server(
+    code: int, reason: object, provider: str, doing: str, *, permanent: frozenset[int] = PERMANENT_CLOSES
+) -> ProviderConnectionError:
+    """The server closed the connection.
+
+    Args:
+        code: Of its close frame.
+        reason: The text in it, if any.
+        provider: Whose service.
+        doing: What was being done, for the message.
+        permanent: Codes after which the same will be refused again.
+    """
+    because = f" ({reason})" if isinstance(reason, str) and reason else ""
+    return ProviderConnectionError(
+        f"{provider}, while {doing}: the server closed the connection with code {code}{because}",
+        retryable=code not in permanent and code != _CLEAN_CLOSE,
+        provider=provider,
+        status_code=code,
     )
 
 

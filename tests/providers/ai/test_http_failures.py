@@ -1,10 +1,17 @@
-"""HTTP statuses as errors, without secrets."""
+"""What goes wrong with an HTTP API as errors, without secrets."""
 
 from __future__ import annotations
 
+import httpx2
 import pytest
 
-from roomkit_sim.providers.ai.http_failures import http_error, without_secrets
+from roomkit_sim.providers.ai.http_failures import (
+    connection_error,
+    http_error,
+    is_below_http,
+    not_understood,
+    without_secrets,
+)
 
 KEY = "sk-proj-abcdefghijklmnop1234"
 
@@ -47,3 +54,34 @@ def test_neither_the_key_nor_what_is_shown_of_it_remains(said: str) -> None:
 
 def test_other_words_remain_and_an_empty_secret_removes_nothing() -> None:
     assert without_secrets("wait... what ** is this", ["", KEY]) == "wait... what ** is this"
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (httpx2.ConnectError("refused"), "the connection failed: refused"),
+        (httpx2.RemoteProtocolError(""), "the connection failed: RemoteProtocolError"),
+        (httpx2.ReadTimeout("late"), "no answer in time"),
+        (TimeoutError(), "no answer in time"),
+        (ConnectionResetError("reset"), "the connection failed: reset"),
+    ],
+)
+def test_what_fails_below_http_may_succeed_the_next_time(error: Exception, says: str) -> None:
+    assert is_below_http(error)
+    mapped = connection_error(error, provider="p", doing="answering")
+    assert (str(mapped), mapped.retryable, mapped.provider) == (f"p, while answering: {says}", True, "p")
+
+
+def test_what_an_error_came_of_says_more_than_the_error() -> None:
+    error = RuntimeError("Connection error.")
+    error.__cause__ = OSError(f"no route to https://x/?key={KEY}")
+    said = str(connection_error(error, provider="p", doing="answering", secrets=[KEY]))
+    assert said == "p, while answering: the connection failed: no route to https://x/?key=[key]"
+
+
+def test_what_an_sdk_does_not_describe_is_no_failure_of_the_connection_and_is_named() -> None:
+    error = ValueError(f"not JSON: {KEY}")
+    assert not is_below_http(error)
+    mapped = not_understood(error, provider="p", doing="answering", secrets=[KEY])
+    assert "ValueError: not JSON: [key]" in str(mapped)
+    assert not mapped.retryable

@@ -41,7 +41,6 @@ def test_a_quota_that_is_used_up_is_not_asked_for_again() -> None:
         (openai.APIConnectionError(request=REQUEST), ProviderConnectionError, True),
         (openai.APITimeoutError(request=REQUEST), ProviderConnectionError, True),
         (httpx2.RemoteProtocolError("cut"), ProviderConnectionError, True),
-        (ConnectionResetError("reset"), ProviderConnectionError, True),
         (in_stream(message="overloaded", type="server_error"), ProviderError, True),
         (in_stream(message="bad", type="invalid_request_error"), ProviderError, False),
         (ValueError("not JSON"), ProviderProtocolError, False),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from roomkit_sim.providers.realtime.failures import FailureKind, classify, connection_failure
+import pytest
+
+from roomkit_sim.providers.realtime.failures import (
+    PERMANENT_CLOSES,
+    FailureKind,
+    classify,
+    closed_by_server,
+    connection_failure,
+)
 from roomkit_sim.providers.realtime.history import ConversationHistory, Turn
 from roomkit_sim.providers.realtime.model_table import capabilities_of
 from roomkit_sim.providers.realtime.pending_calls import PendingCalls
@@ -53,6 +61,29 @@ def test_a_failure_that_came_of_no_answer_in_time_is_told_apart() -> None:
         error = connection_failure(cause, "gemini", "connecting")
         error.__cause__ = cause
         assert classify(error) is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1000, FailureKind.CLOSED),
+        (1001, FailureKind.TRANSIENT),
+        (1007, FailureKind.REFUSED),
+        (1008, FailureKind.REFUSED),
+        (1011, FailureKind.TRANSIENT),
+        (1013, FailureKind.TRANSIENT),
+    ],
+)
+def test_a_close_says_by_its_code_whether_the_same_may_succeed(code: int, kind: FailureKind) -> None:
+    error = closed_by_server(code, "enough", "p", "receiving")
+    assert classify(error) is kind
+    assert str(error) == f"p, while receiving: the server closed the connection with code {code} (enough)"
+
+
+def test_a_service_may_have_further_codes_after_which_the_same_is_refused() -> None:
+    error = closed_by_server(1011, None, "p", "receiving", permanent=PERMANENT_CLOSES | {1011})
+    assert classify(error) is FailureKind.REFUSED
+    assert str(error).endswith("1011")
 
 
 def test_a_call_that_is_told_of_twice_is_one_until_the_model_goes_on_or_its_connection_is_gone() -> None:
