@@ -48,6 +48,7 @@ class GeminiSession(LiveSession[LiveConnection]):
         self._resumption = ResumptionHandle()
         self._capabilities = capabilities
         self._covered = 0
+        self._adopted_before = False
 
     async def _send_result(
         self, connection: LiveConnection, call_id: str, name: str, result: str, *, respond: bool
@@ -84,7 +85,7 @@ class GeminiSession(LiveSession[LiveConnection]):
             return
         wait_s = self._timing.handle_wait_s
         await self._wait_until(
-            lambda: self._resumption.current, connection, wait_s if limit_s is None else min(wait_s, limit_s)
+            lambda: not self._resumption.expected, connection, wait_s if limit_s is None else min(wait_s, limit_s)
         )
 
     async def _tell_history(self, connection: LiveConnection, turns: tuple[Turn, ...]) -> int:
@@ -108,6 +109,9 @@ class GeminiSession(LiveSession[LiveConnection]):
         self._resumption.refused()
 
     def _adopted(self, connection: LiveConnection) -> list[Trouble]:
+        if self._adopted_before:
+            self._resumption.connected()
+        self._adopted_before = True
         if connection.set_up:
             return []
         return [Trouble("first_frame_lost", "gemini: the first frame of the connection was not setupComplete")]

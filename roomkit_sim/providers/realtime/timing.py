@@ -17,9 +17,9 @@ class LiveTiming:
         connect_timeout_s: For a connection to be usable.
         replace_timeout_s: The same where a caller waits for it, in a conversation that goes on on another connection:
             a handoff, or after a loss. A dial that nobody answers so long is repeated at once, and once; after a loss,
-            further attempts get ``connect_timeout_s`` each. Four round trips (TCP, TLS, upgrade, setup) of 0.9 s fit
-            in 4 s, and so does a first packet that TCP had to send three times; a message that was lost above TCP
-            never comes, however long it is waited for.
+            further attempts get ``connect_timeout_s`` each. A set-up takes four round trips (TCP, TLS, upgrade, setup)
+            and what the service needs: 3 s leave 0.6 s for each of them, or allow for a packet that TCP sends again
+            after 1 s. A message that was lost above TCP never comes, however long it is waited for.
         handle_wait_s: For a resumption handle that covers the last tool result, before a planned reconnect.
         ring_ms: How much of the caller's audio is kept while there is no connection.
         go_away_margin_s: How long before an announced close the connection is replaced at the latest.
@@ -34,7 +34,7 @@ class LiveTiming:
     """
 
     connect_timeout_s: float = 10.0
-    replace_timeout_s: float = 4.0
+    replace_timeout_s: float = 3.0
     handle_wait_s: float = 2.0
     ring_ms: int = 15_000
     go_away_margin_s: float = 1.0

@@ -43,6 +43,45 @@ async def test_a_handle_is_not_waited_for_on_a_connection_that_is_lost(world: Wo
         assert world.now_ns - began_ns < 1_000_000_000
 
 
+async def test_a_handle_is_not_waited_for_on_a_connection_on_which_nothing_was_said_yet(world: World) -> None:
+    """What the old handle lacks was told again to the connection that replaced a lost one; a handoff follows."""
+    async with calling(world, handle_wait_s=3.0) as call:
+        first = await call.connect(voice="Aoede")
+        await first.offer_handle("handle-1")
+        await first.say(sessionResumptionUpdate={"resumable": False})
+        await first.say(serverContent={"inputTranscription": {"text": "I want bonds"}})
+        await first.say(serverContent={"turnComplete": True})
+        await call.told.until(lambda it: it.finals)
+        first.socket.transport.abort()
+        await call.told.until(lambda it: "resumed" in it.steps)
+        began_ns = world.now_ns
+        await call.provider.reconfigure(call.session, voice="Charon")
+        third = await call.server.connection(2)
+        assert (third.voice, third.handle) == ("Charon", "handle-1")
+        assert world.now_ns - began_ns < 1_000_000_000
+        await third.until(lambda it: it.of("client_content"))
+        assert third.of("client_content")[0]["turns"] == [{"role": "user", "parts": [{"text": "I want bonds"}]}]
+
+
+async def test_a_handle_is_waited_for_on_a_resumed_connection_that_got_a_result(world: World) -> None:
+    async with calling(world, handle_wait_s=3.0) as call:
+        first = await call.connect(voice="Aoede")
+        await first.offer_handle("handle-1")
+        await first.say(sessionResumptionUpdate={"resumable": False})
+        await first.call("fc-1", "look_up")
+        await call.told.until(lambda it: it.of("tool_call"))
+        first.socket.transport.abort()
+        second = await call.server.connection(1)
+        await second.call("fc-2", "look_up")
+        await call.told.until(lambda it: len(it.of("tool_call")) == 2)
+        await call.provider.submit_tool_result(call.session, "fc-2", "{}")
+        changing = asyncio.create_task(call.provider.reconfigure(call.session, voice="Charon"))
+        await asyncio.sleep(0.5)
+        await second.offer_handle("handle-2")
+        await changing
+        assert (await call.server.connection(2)).handle == "handle-2"
+
+
 @pytest.mark.parametrize("handle", [None, "handle-1"])
 async def test_a_set_up_that_is_lost_costs_a_handoff_one_short_deadline(world: World, handle: str | None) -> None:
     async with calling(world, replace_timeout_s=2.0, handle_wait_s=0.2) as call:

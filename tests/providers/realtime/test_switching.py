@@ -136,13 +136,13 @@ async def test_a_dial_that_nobody_answers_is_repeated_once_at_once_when_a_sessio
             connection = await super().dial(settings, handle, timeout_s)
             return await no_answer(settings, handle, timeout_s) if len(self.connections) > 1 else connection
 
-    call = Unanswered(timing=LiveTiming(connect_timeout_s=10.0, replace_timeout_s=4.0))
+    call = Unanswered(timing=LiveTiming(settle_s=0.0))
     await call.session.open()
     began = asyncio.get_running_loop().time()
     with pytest.raises(ProviderConnectionError, match="no answer in time"):
         await call.session.reconfigure(LiveSettings(voice="other"))
-    assert [connection.timeout_s for connection in call.connections] == [10.0, 4.0, 4.0]
-    assert asyncio.get_running_loop().time() - began == pytest.approx(8.0)
+    assert [connection.timeout_s for connection in call.connections] == [10.0, 3.0, 3.0]
+    assert asyncio.get_running_loop().time() - began == pytest.approx(6.0)
     assert call.steps == ["opened", "reconnecting", "reconnecting"]
 
 
@@ -157,5 +157,5 @@ async def test_after_a_loss_a_service_that_is_slow_again_and_again_gets_more_tim
     await call.session.open()
     call.connections[0].says.put_nowait(ProviderConnectionError("gone", retryable=True))
     await asyncio.sleep(20.0)
-    assert [connection.timeout_s for connection in call.connections] == [10.0, 4.0, 4.0, 10.0]
+    assert [connection.timeout_s for connection in call.connections] == [10.0, 3.0, 3.0, 10.0]
     assert call.steps[-1] == "fresh"
