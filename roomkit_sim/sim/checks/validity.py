@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.subject import Subject
+from roomkit_sim.sim.scenario.switches import SWITCHES
 from roomkit_sim.sim.trace.events import Json, TraceEvent
 
 __all__ = ["check_faults", "check_heard_at_all", "check_pace", "check_personas", "check_switches"]
@@ -31,16 +32,14 @@ def check_personas(subject: Subject) -> Iterator[Finding]:
 
 
 def check_faults(subject: Subject) -> Iterator[Finding]:
-    """Every fault that the scenario names happened to a session."""
-    planned = subject.record.plan.get("faults")
-    struck = [event for event in subject.record.events if event.name == "world.fault"]
-    for event in struck:
-        if event.data.get("conn") is None:
-            why = event.data.get("why") or "no session was open at that moment"
-            yield _invalid(subject, "INVALID002", f"{event.data.get('what')}: {why}", event.t_ns)
-    missing = (len(planned) if isinstance(planned, list) else 0) - len(struck)
-    if missing > 0:
-        yield _invalid(subject, "INVALID002", f"{missing} of the scenario's faults never had their moment", None)
+    """Every fault of the scenario, or of the plan that it was played with, struck."""
+    missed = subject.record.plan.get("missed_faults")
+    for fault in missed if isinstance(missed, list) else ():
+        if isinstance(fault, dict):
+            message = f"{fault.get('what')} (at {fault.get('when')}) never struck: {fault.get('why')}"
+            at_ns = fault.get("at_ns")
+            where = str(fault.get("where") or subject.record.source)
+            yield _invalid(subject, "INVALID002", message, at_ns if isinstance(at_ns, int) else None, where)
 
 
 def check_pace(subject: Subject) -> Iterator[Finding]:
@@ -64,9 +63,12 @@ def _number(value: Json) -> float:
 
 def check_switches(subject: Subject) -> Iterator[Finding]:
     """Every switch of the scenario made the service misbehave."""
-    idle = subject.record.plan.get("idle_switches")
+    idle, scenario = subject.record.plan.get("idle_switches"), subject.record.plan.get("scenario")
+    written = scenario.get("switches") if isinstance(scenario, dict) else None
     for name in idle if isinstance(idle, list) else ():
-        yield _invalid(subject, "INVALID010", f"the moment of {name} never came: it proves nothing", None)
+        message = f"the moment of {name} never came: it proves nothing. It {SWITCHES[str(name)].does}"
+        number = written.index(name) if isinstance(written, list) and name in written else 0
+        yield _invalid(subject, "INVALID010", message, None, subject.locate("switches", number))
 
 
 def check_heard_at_all(subject: Subject) -> Iterator[Finding]:
@@ -80,5 +82,5 @@ def check_heard_at_all(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _invalid(subject: Subject, code: str, message: str, at_ns: int | None) -> Finding:
-    return Finding(code, message, at_ns=at_ns, where=subject.record.source, severity=Severity.INVALID)
+def _invalid(subject: Subject, code: str, message: str, at_ns: int | None, where: str = "") -> Finding:
+    return Finding(code, message, at_ns=at_ns, where=where or subject.record.source, severity=Severity.INVALID)

@@ -55,4 +55,4 @@ def fault_choice(text: str, base: Path | None = None) -> FaultChoice:
         # The undisturbed call comes first: where it fails, the others say little.
         return FaultChoice((NO_CONDITION, *matrix()), spares=True)
     plan = load_fault_plan((base or Path.cwd()) / text, text)
-    return FaultChoice((Condition(plan.name, plan.faults, options=(f"--sim-faults={text}",)),))
+    return FaultChoice((Condition(plan.name, plan.faults, options=(f"--sim-faults={text}",), places=plan.places),))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from roomkit_sim.sim.audio.identification import VoiceIdentifier
 from roomkit_sim.sim.runner.evidence import agent_voices, merged, pcm16, received_audio, voice_conflicts
+from roomkit_sim.sim.runner.fates import Missed
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.play import PlayedRun
 from roomkit_sim.sim.runner.wire_evidence import audio_starts, voices_by_wire
@@ -64,6 +65,16 @@ def _fault_as_json(fault: Moment) -> Json:
     return said
 
 
+def _missed_as_json(missed: Missed, place: str) -> Json:
+    return {
+        "what": missed.what,
+        "when": missed.when,
+        "why": missed.why,
+        "at_ns": missed.at_ns,
+        "where": place,
+    }
+
+
 def _plan_as_json(plan: Plan, played: PlayedRun, call: LiveCall, notes: Sequence[str]) -> Mapping[str, Json]:
     is_first = call is played.calls[0]
     scenario = plan.scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -76,6 +87,7 @@ def _plan_as_json(plan: Plan, played: PlayedRun, call: LiveCall, notes: Sequence
         "scenario": scenario,
         # Faults strike the first call.
         "faults": [_fault_as_json(fault) for fault in played.faults] if is_first else [],
+        "missed_faults": [_missed_as_json(*missed) for missed in played.missed] if is_first else [],
         # Switches are of the service, not of a call.
         "idle_switches": [*played.idle_switches] if is_first else [],
         "notes": [*notes],

@@ -23,6 +23,10 @@ Marks: TypeAlias = Mapping[tuple[int, str], StageMark | None]
 Strike: TypeAlias = Callable[[Moment], None]
 
 
+def _nobody_asks(fault: Moment) -> None:
+    """Whether it has come is of no interest."""
+
+
 class FrameCounter:
     """Counts the messages of each connection and direction; observes a network for the client's.
 
@@ -39,6 +43,17 @@ class FrameCounter:
     def wait(self, frame: AtFrame, reached: Callable[[], None]) -> None:
         """Call ``reached`` when a message comes, before it passes."""
         self._waiting.append((frame, reached))
+
+    def passed(self, frame: AtFrame) -> int:
+        """How many messages passed that are meant, on the connection that had most of them."""
+        return max(
+            (
+                count
+                for (conn, direction, name), count in self._counts.items()
+                if direction == frame.direction and name == frame.name and frame.conn in (None, conn)
+            ),
+            default=0,
+        )
 
     def server_message(self, connection: ObservedConnection, payload: bytes) -> None:
         """A message of the server is about to arrive."""
@@ -85,7 +100,9 @@ class FrameCounter:
                 reached()
 
 
-def arm(fault: Moment, marks: Marks, recorder: Recorder, frames: FrameCounter, strike: Strike) -> None:
+def arm(
+    fault: Moment, marks: Marks, recorder: Recorder, frames: FrameCounter, strike: Strike, came: Strike = _nobody_asks
+) -> None:
     """Arrange that ``strike(fault)`` is called once, when the fault's moment has come.
 
     Args:
@@ -94,10 +111,12 @@ def arm(fault: Moment, marks: Marks, recorder: Recorder, frames: FrameCounter, s
         recorder: The trace of the call.
         frames: Counts its messages.
         strike: Makes it happen.
+        came: Is told that the moment has come, before a delay.
     """
     loop = asyncio.get_running_loop()
 
     def after(delay_ns: int) -> None:
+        came(fault)
         if delay_ns:
             loop.call_later(delay_ns / 1e9, strike, fault)
         else:

@@ -8,6 +8,7 @@ from roomkit_sim.errors import BudgetExceededError, CassetteDriftError, Deadlock
 from roomkit_sim.sim.adapters.base import Adapter
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.runner.fates import Missed
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.moments import Marks
 from roomkit_sim.sim.runner.recordings import NO_TAPE, Tape
@@ -29,6 +30,7 @@ class PlayedRun:
         calls: Its calls, in the order of the scenario.
         sessions: The provider's sessions of each call, by the call's id.
         faults: What was to go wrong.
+        missed: What of it never struck, and where it stands as ``file:line``.
         idle_switches: The scenario's switches whose moment never came.
         cassette: What was recorded.
     """
@@ -36,6 +38,7 @@ class PlayedRun:
     calls: list[LiveCall]
     sessions: dict[str, list[ServerSession]]
     faults: tuple[Fault, ...] = ()
+    missed: tuple[tuple[Missed, str], ...] = ()
     idle_switches: tuple[str, ...] = ()
     cassette: Cassette | None = None
 
@@ -81,4 +84,5 @@ def play(
         stage.first.note("unplayed", unused)
     idle = stage.idle_switches()
     sessions = {id: stage.sessions_of(id) for id in stage.calls}
-    return PlayedRun(list(stage.calls.values()), sessions, stage.faults, idle, stage.recorded())
+    missed = tuple((fault, stage.fault_places[fault.number]) for fault in stage.missed_faults())
+    return PlayedRun(list(stage.calls.values()), sessions, stage.faults, missed, idle, stage.recorded())

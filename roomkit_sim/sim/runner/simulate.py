@@ -143,6 +143,7 @@ def make_plan(
         made,
         condition=condition.name,
         faults=condition.faults,
+        fault_places=condition.places,
         requires=condition.requires,
         may_miss=condition.may_miss,
     )

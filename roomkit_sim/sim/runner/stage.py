@@ -17,6 +17,7 @@ from roomkit_sim.sim.cassette.scrubbing import SecretScrubber
 from roomkit_sim.sim.cassette.stage import Identity
 from roomkit_sim.sim.faults.bounds import PATIENCE_MS
 from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.runner.fates import Fates, Missed, why_never
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.moments import FrameCounter, Marks, arm
 from roomkit_sim.sim.runner.recordings import Tape
@@ -66,7 +67,9 @@ class Stage:
         self.world.network.observers.append(self.tap)
         self.switches = Switchboard(_switches_of(plan))
         # What went wrong when it was recorded is in the recording.
-        self.faults = plan.all_faults if tape.cassette is None else plan.faults
+        self.faults, self.fault_places = plan.placed_faults(is_replay=tape.cassette is not None)
+        self._fates = Fates(self.faults, self.now_ns)
+        self._frames = FrameCounter(self._is_of_the_first)
         self.service = self._make_service(sound, tape.cassette)
         exchange = Exchange()
         self.calls = {
@@ -161,6 +164,11 @@ class Stage:
             return ()
         return tuple(name for name in _switches_of(self.plan) if name not in self.switches.acted)
 
+    def missed_faults(self) -> tuple[Missed, ...]:
+        """The faults that never struck."""
+        events, frames = self.first.recorder.events, self._frames
+        return self._fates.missed(lambda fault: why_never(fault, self.marks, events, frames.passed))
+
     def recorded(self) -> Cassette | None:
         """The recording, if there is one, the run came to its end, and all that answered is in it."""
         if self.recorder is None or self.is_stopped or self.is_spoiled:
@@ -200,23 +208,21 @@ class Stage:
 
     def _arm_faults(self) -> None:
         """Faults strike the first call."""
-        call, network, faults = self.first, self.world.network, self.faults
+        call, network, faults, frames = self.first, self.world.network, self.faults, self._frames
         if not faults:
             return
-
-        def concerns(connection: ObservedConnection) -> bool:
-            return self._recorder_of(network.connections[connection.id].owner) is call.recorder
-
         server, sessions = self.service.server, lambda: self.sessions_of(call.id)
-        strikes = Strikes(call.recorder, call.id, concerns, sessions, network, server)
-        frames = FrameCounter(concerns)
+        strikes = Strikes(call.recorder, call.id, self._is_of_the_first, sessions, network, server, self._fates)
         if passes_gates(faults):
             network.gates = lambda connection: MessageGate(
                 lambda number, payload: frames.server_message(connection, payload)
             )
         network.observers += [strikes, frames] if any(fault.frame for fault in faults) else [strikes]
         for fault in faults:
-            arm(fault, self.marks, call.recorder, frames, strikes.strike)
+            arm(fault, self.marks, call.recorder, frames, strikes.strike, self._fates.came)
+
+    def _is_of_the_first(self, connection: ObservedConnection) -> bool:
+        return self._recorder_of(self.world.network.connections[connection.id].owner) is self.first.recorder
 
 
 def _switches_of(plan: Plan) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from roomkit_sim.errors import NotSimulatedError
+from roomkit_sim.sim.runner.fates import Fates, what_of
 from roomkit_sim.sim.scenario.faults import (
     Close,
     Corrupt,
@@ -57,6 +58,7 @@ class Strikes:
         sessions: The provider's sessions of the call, in order.
         network: Where its connections are.
         server: The service, where it is ours.
+        fates: Is told what becomes of faults.
     """
 
     def __init__(
@@ -67,7 +69,9 @@ class Strikes:
         sessions: Callable[[], list[ServerSession]],
         network: SimNetwork | RealNetwork,
         server: ProtocolServer | None,
+        fates: Fates,
     ) -> None:
+        self._fates = fates
         self._recorder = recorder
         self._owner = owner
         self._concerns = concerns
@@ -80,6 +84,7 @@ class Strikes:
 
     def strike(self, fault: Moment) -> None:
         """Let a fault happen, now or as soon as there is something for it to happen to."""
+        self._fates.tried(fault)
         match fault:
             case Flip():
                 self._flip(fault)
@@ -191,24 +196,12 @@ class Strikes:
         stop = self._recorder.listen(once_open)
 
     def _cannot(self, fault: Moment, why: str) -> None:
-        self._recorder.emit("world", "fault", what=_what(fault), where=fault.when, conn=None, why=why)
+        self._fates.cannot(fault, why)
+        self._recorder.emit("world", "fault", what=what_of(fault), where=fault.when, conn=None, why=why)
 
     def _happened(self, fault: Moment, conn: int) -> None:
-        self._recorder.emit("world", "fault", what=_what(fault), where=fault.when, conn=conn)
-
-
-def _what(fault: Moment) -> str:
-    match fault:
-        case Cut(how="reset"):
-            return "cut"
-        case Cut() | Corrupt() | Refuse():
-            return f"{fault.do}: {fault.how}"
-        case Close():
-            return f"close: {fault.code}"
-        case Flip():
-            return f"flip: {fault.switch}"
-        case _:
-            return str(getattr(fault, "do", ""))
+        self._fates.struck(fault)
+        self._recorder.emit("world", "fault", what=what_of(fault), where=fault.when, conn=conn)
 
 
 def _alteration(fault: Moment) -> Alteration:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roomkit_sim.sim.scenario.faults import Fault, Flip
-from roomkit_sim.sim.scenario.switches import SWITCHES
+from roomkit_sim.sim.scenario.faults import Fault
 
 __all__ = ["NO_CONDITION", "Condition"]
 
@@ -19,6 +18,7 @@ class Condition:
         faults: What goes wrong.
         requires: Stages that the first handoff must have when nothing goes wrong, or there is nothing to disturb.
         options: What has to be said to pytest to get it again.
+        places: ``file:line`` of each fault, where they stand in a file.
         may_miss: Whether the scenario is not concerned if nothing goes wrong after all: it has no moment for it.
     """
 
@@ -27,11 +27,11 @@ class Condition:
     requires: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     may_miss: bool = False
+    places: tuple[str, ...] = ()
 
     def concerns(self, provider: str) -> bool:
-        """Whether the provider's service has all that is to go wrong."""
-        names = [fault.switch for fault in self.faults if isinstance(fault, Flip)]
-        return all(SWITCHES[name].concerns(provider) for name in names)
+        """Whether the provider's service has any of what is to go wrong; what it has not is left out."""
+        return not self.faults or any(fault.concerns(provider) for fault in self.faults)
 
 
 NO_CONDITION = Condition()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from roomkit_sim.sim.scenario.caller import HangUp, Say, Wait
+from roomkit_sim.sim.scenario.faults import Flip
 from roomkit_sim.sim.scenario.model import Call, Scenario
 from roomkit_sim.sim.scenario.strict import nearest
 from roomkit_sim.sim.scenario.switches import SWITCHES, switches_of
@@ -39,6 +40,7 @@ def problems(scenario: Scenario) -> Iterator[Problem]:
         yield from _expectation(scenario, call, ("calls", index, "expect"))
     yield from _mind(scenario)
     yield from _switches(scenario)
+    yield from _faults(scenario)
 
 
 def _call_names(scenario: Scenario) -> Iterator[Problem]:
@@ -97,6 +99,15 @@ def _switches(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(("switches", index), f"unknown switch {name!r}: {nearest(name, known)}")
         elif name in scenario.switches[:index]:
             yield Problem(("switches", index), f"switch {name!r} stands here twice")
+
+
+def _faults(scenario: Scenario) -> Iterator[Problem]:
+    providers = list(scenario.apps)
+    for index, fault in enumerate(scenario.faults):
+        if isinstance(fault, Flip) and not any(fault.concerns(provider) for provider in providers):
+            known = list(dict.fromkeys(switch.name for provider in providers for switch in switches_of(provider)))
+            message = f"{fault.switch!r} is no switch of {' or '.join(providers)}: {nearest(fault.switch, known)}"
+            yield Problem(("faults", index, "switch"), message)
 
 
 def _expectation(scenario: Scenario, call: Call, at: Location) -> Iterator[Problem]:

@@ -25,10 +25,12 @@ class FaultPlan:
     Args:
         name: What the runs with them are called.
         faults: The faults.
+        places: Where each stands, as ``file:line``.
     """
 
     name: str
     faults: tuple[Fault, ...]
+    places: tuple[str, ...] = ()
 
 
 def load_fault_plan(path: Path, shown: str | None = None) -> FaultPlan:
@@ -60,4 +62,5 @@ def load_fault_plan(path: Path, shown: str | None = None) -> FaultPlan:
         where = error_location(first, ())
         place = ".".join(str(part) for part in where)
         raise ScenarioError(f"{place}: {explained(first)}", path=named, line=document.line_of(where)) from None
-    return FaultPlan(re.sub(r"[^A-Za-z0-9]+", "-", path.name.partition(".")[0]).strip("-") or "faults", faults)
+    name = re.sub(r"[^A-Za-z0-9]+", "-", path.name.partition(".")[0]).strip("-") or "faults"
+    return FaultPlan(name, faults, tuple(f"{named}:{document.line_of((index,))}" for index in range(len(faults))))

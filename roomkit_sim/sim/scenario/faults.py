@@ -115,6 +115,10 @@ class Moment(Strict):
             raise ValueError("'delay_ms' goes with 'stage', 'frame' and 'after': add it to 'at_ms'")
         return self
 
+    def concerns(self, provider: str) -> bool:
+        """Whether it can happen to a service of this provider (``gemini-live``, ``openai-realtime``)."""
+        return True
+
     @property
     def when(self) -> str:
         """The moment, for people."""
@@ -286,6 +290,10 @@ class Flip(Moment):
         if value not in SWITCHES:
             raise ValueError(f"unknown switch {value!r}: {nearest(value, SWITCHES)}")
         return value
+
+    def concerns(self, provider: str) -> bool:
+        """Whether its service has the switch."""
+        return SWITCHES[self.switch].concerns(provider)
 
 
 FAULTS: dict[str, type[Moment]] = {

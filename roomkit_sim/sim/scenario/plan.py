@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from roomkit_sim.sim.scenario.condition import NO_CONDITION, Condition
@@ -18,6 +19,9 @@ from roomkit_sim.sim.scenario.yaml_source import Location
 __all__ = ["Plan", "plan", "plans"]
 
 MAX_SLUG = 140
+
+_OF_ALL_CALLS = (("faults",), ("switches",), ("app",))
+"""Parts of a scenario that stand at its top, however many calls there are."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Plan:
         mode: In which time it is played, and against what.
         condition: Under what other circumstances than the scenario's own; nothing where there are none.
         faults: What goes wrong besides what the scenario says.
+        fault_places: ``path:line`` of each of those, where they stand in a file.
         requires: Stages that the first handoff must have when nothing goes wrong, or the condition does not concern
             this scenario.
         may_miss: Whether it does not concern this scenario if nothing goes wrong after all.
@@ -52,6 +57,7 @@ class Plan:
     mode: Mode = SIMULATED
     condition: str = ""
     faults: tuple[Fault, ...] = ()
+    fault_places: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     may_miss: bool = False
 
@@ -62,8 +68,21 @@ class Plan:
 
     @property
     def all_faults(self) -> tuple[Fault, ...]:
-        """The scenario's own, and those besides."""
-        return (*self.scenario.faults, *self.faults)
+        """The scenario's own, and those besides; without those that the provider's service does not know."""
+        return self.placed_faults()[0]
+
+    def placed_faults(self, *, is_replay: bool = False) -> tuple[tuple[Fault, ...], tuple[str, ...]]:
+        """What goes wrong, and where each of it stands as ``file:line``.
+
+        Args:
+            is_replay: Whether a recording is replayed, which has in it what the scenario says.
+        """
+        locate = self.locator(0)
+        own = [(fault, locate("faults", index)) for index, fault in enumerate(self.scenario.faults)]
+        besides = zip_longest(self.faults, self.fault_places[: len(self.faults)], fillvalue=self.source)
+        both = [*(() if is_replay else own), *besides]
+        concerned = [(fault, place) for fault, place in both if fault.concerns(self.provider)]
+        return tuple(fault for fault, _ in concerned), tuple(place for _, place in concerned)
 
     @property
     def undisturbed(self) -> Plan:
@@ -91,7 +110,7 @@ class Plan:
         several = ("calls",) in self.lines
 
         def locate(*part: str | int) -> str:
-            location = ("calls", call, *part) if several else part
+            location = ("calls", call, *part) if several and part[:1] not in _OF_ALL_CALLS else part
             for end in range(len(location), 0, -1):
                 if location[:end] in self.lines:
                     return f"{path}:{self.lines[location[:end]]}"
@@ -135,6 +154,7 @@ def plan(
         mode=mode,
         condition=condition.name,
         faults=condition.faults,
+        fault_places=condition.places,
         requires=condition.requires,
         may_miss=condition.may_miss,
     )

@@ -33,7 +33,6 @@ from roomkit_sim.sim.checks.findings import Finding, Severity
         ("runtime.error", {"where": "hook h", "message": "boom", "exception": "E"}, "APP005", "hook h: E: boom"),
         ("server.mind_refused", {"conn": 1, "why": "no tool"}, "INVALID003", "no tool"),
         ("line.voice_conflict", {"message": "too alike"}, "INVALID005", "too alike"),
-        ("world.fault", {"what": "cut", "conn": None}, "INVALID002", "no session was open"),
     ],
 )
 def test_event_is_found(good_call: Any, name: str, data: dict[str, Any], code: str, text: str) -> None:
@@ -78,11 +77,13 @@ def test_session_without_a_persona_is_invalid(good_call: Any) -> None:
     assert (finding.code, finding.severity) == ("INVALID001", Severity.INVALID)
 
 
-def test_fault_that_never_had_its_moment_is_invalid(good_call: Any) -> None:
-    good_call.plan["faults"] = [{"do": "cut", "at_ms": 1}]
-    assert good_call.codes() == ["INVALID002"]
-    good_call.tell(9, "world.fault", what="cut", conn=2)
-    assert good_call.codes() == []
+def test_fault_that_never_struck_is_invalid_and_says_why_and_where(good_call: Any) -> None:
+    missed = {"what": "cut", "when": "H4 of handoff 2", "why": "there was one", "at_ns": 9, "where": "a.yaml:7"}
+    good_call.plan["missed_faults"] = [missed]
+    (finding,) = good_call.findings()
+    assert (finding.code, finding.severity) == ("INVALID002", Severity.INVALID)
+    assert finding.message == "cut (at H4 of handoff 2) never struck: there was one"
+    assert (finding.at_ns, finding.where) == (9, "a.yaml:7")
 
 
 def test_caller_of_whom_nothing_was_heard_is_invalid(good_call: Any) -> None:

@@ -93,7 +93,7 @@ def test_a_reported_error_of_the_runtime_is_no_corruption(disturbed: Story, judg
 
 
 def test_a_fault_that_did_not_happen_proves_nothing(good_call: Story, judged: Judged) -> None:
-    good_call.plan["faults"] = [{"do": "cut"}]
+    good_call.plan["missed_faults"] = [{"what": "cut", "when": "H4 of handoff 2", "why": "there was one"}]
     assert judged(good_call).kind == "invalid"
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from roomkit_sim.errors import ScenarioError
 from roomkit_sim.sim import Run, simulate
+from roomkit_sim.sim.faults.choice import fault_choice
 from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.mode import Mode
 from roomkit_sim.sim.trace.handoffs import handoffs
@@ -120,17 +124,103 @@ def test_faults_of_several_connections_each_have_their_moment() -> None:
     assert [fault["where"] for fault in struck(run)] == ["H8 of handoff 1", "H10 of handoff 1"]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
+MISSED: list[tuple[dict[str, Any], str]] = [
+    (
         {"do": "cut", "stage": "H4", "handoff": 2},
-        {"do": "cut", "after": "runtime.never"},
-        {"do": "drop", "frame": {"n": 100_000}},
+        r"cut \(at H4 of handoff 2\) never struck: the undisturbed call has no H4 of handoff 2",
+    ),
+    (
+        {"do": "cut", "after": {"event": "runtime.handoff_decided", "nth": 2}},
+        r"cut \(at runtime.handoff_decided 2\) never struck: the event happened only 1 time",
+    ),
+    (
+        {"do": "drop", "frame": {"n": 2, "conn": 1, "name": "toolCall"}},
+        r"drop \(at down frame 2 toolCall of connection 1\) never struck: only 1 such message passed",
+    ),
+    ({"do": "drop", "frame": {"conn": 7}}, "drop .* never struck: no such message passed"),
+    (
         {"do": "refuse", "stage": "H11"},
-    ],
-)
-def test_a_fault_without_its_moment_makes_the_call_invalid(fault: dict[str, Any]) -> None:
-    assert "INVALID002" in [finding.code for finding in disturbed(fault).findings]
+        r"refuse: refused \(at H11 of handoff 1\) never struck: its moment came at \S+ s, and nothing was dialled",
+    ),
+    (
+        {"do": "cut", "stage": "H2", "delay_ms": 50_000},
+        r"never struck: its moment came at \d+\.\d{3} s, and the run ended before it was due",
+    ),
+    ({"do": "cut", "at_ms": 59_000}, r"cut \(at 59000 ms\) never struck: the run ended before, at \d+\.\d{3} s"),
+    (
+        {"do": "flip", "switch": "gemini.resume_rejects_long_instructions", "at_ms": 0},
+        r"its moment came at 0\.000 s, and the service had no occasion .* it a resume with long instructions",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fault", "why"), MISSED, ids=lambda value: str(value) if isinstance(value, dict) else "")
+def test_a_fault_that_never_struck_is_named_with_the_reason(fault: dict[str, Any], why: str) -> None:
+    # A fault that strikes twice does not stand in for one that does not.
+    run = disturbed({"do": "duplicate", "count": 2, "at_ms": 1500}, fault)
+    [message] = [finding.message for finding in run.findings if finding.code == "INVALID002"]
+    assert re.match(f".*{why}", message), message
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """Writes the short call into a file."""
+    (tmp_path / "audio").symlink_to(SCENARIOS / "audio")
+
+    def write(**changes: Any) -> Path:
+        path = tmp_path / "short.scenario.yaml"
+        path.write_text(yaml.safe_dump(short_call(app="not.used:here", **changes), sort_keys=False))
+        return path
+
+    return write
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line)
+
+
+def test_a_fault_that_never_struck_has_its_line(written: Callable[..., Path]) -> None:
+    path = written(faults=[{"do": "stall", "ms": 1, "at_ms": 1}, {"do": "drop", "frame": {"conn": 7}}])
+    [finding] = [f for f in simulate(path, app=application()).findings if f.code == "INVALID002"]
+    assert finding.where == f"{path}:{line_of(path, '- do: drop')}"
+
+
+def test_a_fault_of_a_scenario_with_several_calls_has_its_line(written: Callable[..., Path]) -> None:
+    parts = short_call()
+    one = {key: parts[key] for key in ("caller", "expect")}
+    path = written(faults=[{"do": "drop", "frame": {"conn": 7}}], caller=None, expect=None)
+    document = yaml.safe_load(path.read_text()) | {"calls": [{"name": "only", **one}]}
+    path.write_text(yaml.safe_dump({key: value for key, value in document.items() if value}, sort_keys=False))
+    [finding] = [f for f in simulate(path, app=application()).findings if f.code == "INVALID002"]
+    assert finding.where == f"{path}:{line_of(path, '- do: drop')}"
+
+
+def test_a_fault_of_a_plan_that_never_struck_has_the_line_of_the_plan(tmp_path: Path) -> None:
+    plan = tmp_path / "rain.yaml"
+    plan.write_text("- {do: stall, ms: 1, at_ms: 1}\n- {do: drop, frame: {conn: 7}}\n")
+    [condition] = fault_choice(str(plan)).conditions
+    run = simulate(short_call(), app=application(), base_dir=SCENARIOS, condition=condition)
+    [finding] = [f for f in run.findings if f.code == "INVALID002"]
+    assert finding.where == f"{plan}:2"
+
+
+def test_a_switch_that_did_nothing_has_its_line(written: Callable[..., Path]) -> None:
+    path = written(switches=["any.slow_frames", "any.parallel_tools"])
+    [finding] = [f for f in simulate(path, app=application()).findings if f.code == "INVALID010"]
+    assert finding.where == f"{path}:{line_of(path, '- any.parallel_tools')}"
+
+
+def test_a_switch_of_another_provider_is_left_out_as_among_the_switches() -> None:
+    both = {"gemini-live": "not.used:here", "openai-realtime": "not.used:here"}
+    flips = [{"do": "flip", "switch": name, "at_ms": 0} for name in ("openai.voice_ignored", "any.slow_frames")]
+    run = disturbed(*flips, app=both)
+    assert [finding.code for finding in run.findings if finding.code.startswith("INVALID")] == []
+    assert [fault["what"] for fault in struck(run)] == ["flip: any.slow_frames"]
+
+
+def test_a_flip_that_concerns_no_provider_of_the_scenario_is_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"faults\.0\.switch: 'openai\.voice_ignored' is no switch of gemini-live"):
+        disturbed({"do": "flip", "switch": "openai.voice_ignored", "at_ms": 0})
 
 
 def test_the_same_faults_repeat_the_same_bytes() -> None:
@@ -156,4 +246,5 @@ def test_faults_strike_in_real_time_at_the_stages_of_the_simulated_call() -> Non
     told = [(fault["what"], fault["conn"] is not None) for fault in struck(run)]
     assert sorted(told) == [("cut", True), ("slow", False)]
     invalid = [finding.message for finding in run.findings if finding.code == "INVALID002"]
-    assert invalid == ["slow: a slow link needs simulated time: sockets of this machine have no speed to take away"]
+    why = "a slow link needs simulated time: sockets of this machine have no speed to take away"
+    assert invalid == [f"slow (at H3 of handoff 1) never struck: {why}"]

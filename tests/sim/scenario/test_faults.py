@@ -101,11 +101,12 @@ def test_a_wrong_fault_plan_names_file_and_line(tmp_path: Path, text: str, messa
 
 
 def test_a_condition_concerns_the_providers_that_have_its_switches(monkeypatch: pytest.MonkeyPatch) -> None:
-    from roomkit_sim.sim.scenario import condition, faults, switches
+    from roomkit_sim.sim.scenario import faults, switches
 
     known = {"gemini.forgets": switches.Switch("gemini.forgets", "forgets", "assumed")}
     monkeypatch.setattr(faults, "SWITCHES", known)
-    monkeypatch.setattr(condition, "SWITCHES", known)
     forgets = Condition("forgets", (Flip(switch="gemini.forgets", at_ms=0),))
     assert [forgets.concerns(provider) for provider in ("gemini-live", "openai-realtime")] == [True, False]
     assert Condition("cut", (Cut(at_ms=0),)).concerns("openai-realtime")
+    # What concerns it not is left out of the rest.
+    assert Condition("both", (Cut(at_ms=0), *forgets.faults)).concerns("openai-realtime")
