@@ -24,6 +24,7 @@ from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.mind import Latency, Persona, Rule
 from roomkit_sim.sim.scenario.model import LinkSpec, NetworkSpec, Scenario
 from roomkit_sim.sim.scenario.service import Service
+from roomkit_sim.sim.trace.vocabulary import EVENTS
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "scenario-file.md").read_text()
@@ -49,6 +50,17 @@ def test_every_key_of_faults_is_on_their_page() -> None:
     keys = {name for model in (*FAULTS.values(), Moment, AtFrame) for name in model.model_fields}
     assert sorted(key for key in keys if not re.search(rf"`{key}[`:]|[{{ ]{key}[,:}}]", page)) == []
     assert [name for name in FAULTS if f"| `{name}` |" not in page] == []
+
+
+def test_every_event_that_a_fault_can_come_after_is_on_their_page() -> None:
+    page = (ROOT / "docs" / "faults.md").read_text()
+    of_source = {line.split("`")[1]: line for line in page.splitlines() if re.match(r"\| `\w+\.` \|", line)}
+    missing = []
+    for name in EVENTS:
+        source, _, kind = name.partition(".")
+        if f"`{kind}`" not in of_source[f"{source}."]:
+            missing.append(name)
+    assert missing == []
 
 
 @pytest.mark.parametrize("model", [Latency, LinkSpec, Service])

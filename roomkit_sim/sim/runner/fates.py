@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from roomkit_sim.sim.scenario.faults import (
     AtFrame,
@@ -20,7 +21,7 @@ from roomkit_sim.sim.scenario.switches import SWITCHES
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.stage_marks import StageMark
 
-__all__ = ["Fates", "Missed", "what_of", "why_never"]
+__all__ = ["Fates", "Messages", "Missed", "what_of", "why_never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,18 @@ class Missed:
     when: str
     why: str
     at_ns: int | None = None
+
+
+class Messages(Protocol):
+    """The messages that passed on the wire of a call."""
+
+    def passed(self, frame: AtFrame) -> int:
+        """How many were meant, on the connection that had most of them."""
+        ...
+
+    def names(self, direction: str) -> list[str]:
+        """What those of a direction were called."""
+        ...
 
 
 class Fates:
@@ -111,7 +124,7 @@ def why_never(
     fault: Moment,
     marks: Mapping[tuple[int, str], StageMark | None],
     events: Sequence[TraceEvent],
-    passed: Callable[[AtFrame], int],
+    messages: Messages,
 ) -> str:
     """Why the moment of a fault never came, for people.
 
@@ -119,10 +132,10 @@ def why_never(
         fault: The fault.
         marks: How stages were to be recognised.
         events: The trace of the call.
-        passed: Says how many messages passed that are meant, on the connection that had most of them.
+        messages: Those that passed.
     """
     if fault.frame is not None:
-        return f"{_so_many(passed(fault.frame), 'such message')} passed"
+        return _too_few(fault.frame, messages)
     if fault.after is not None:
         happened = sum(event.name == fault.after.event for event in events)
         return f"the event happened {_so_many(happened, 'time')}"
@@ -132,6 +145,16 @@ def why_never(
         return "the undisturbed call has this stage, and this call did not reach it"
     end_ns = events[-1].t_ns if events else 0
     return f"the run ended before, at {end_ns / 1e9:.3f} s"
+
+
+def _too_few(frame: AtFrame, messages: Messages) -> str:
+    passed = messages.passed(frame)
+    others = messages.names(frame.direction)
+    if passed or frame.name is None or not others:
+        return f"{_so_many(passed, 'such message')} passed"
+    if frame.name in others:
+        return f"no such message passed on connection {frame.conn}"
+    return f"no such message passed; those that went {frame.direction} were {', '.join(others)}"
 
 
 def _so_many(count: int, unit: str) -> str:

@@ -55,6 +55,11 @@ class FrameCounter:
             default=0,
         )
 
+    def names(self, direction: str) -> list[str]:
+        """The names of all messages that passed in a direction, in order."""
+        found = [name for (_, way, name) in self._counts if way == direction and name is not None]
+        return list(dict.fromkeys(found))
+
     def server_message(self, connection: ObservedConnection, payload: bytes) -> None:
         """A message of the server is about to arrive."""
         self._count(connection, "down", payload)

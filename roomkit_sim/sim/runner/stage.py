@@ -167,7 +167,7 @@ class Stage:
     def missed_faults(self) -> tuple[Missed, ...]:
         """The faults that never struck."""
         events, frames = self.first.recorder.events, self._frames
-        return self._fates.missed(lambda fault: why_never(fault, self.marks, events, frames.passed))
+        return self._fates.missed(lambda fault: why_never(fault, self.marks, events, frames))
 
     def recorded(self) -> Cassette | None:
         """The recording, if there is one, the run came to its end, and all that answered is in it."""

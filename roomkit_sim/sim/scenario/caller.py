@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from roomkit_sim.sim.scenario.event_names import EventName
 from roomkit_sim.sim.scenario.strict import Strict
-from roomkit_sim.sim.trace.events import sources
 
 __all__ = ["Caller", "HangUp", "Say", "Step", "Wait"]
 
@@ -77,18 +77,8 @@ class HangUp(Strict):
     """
 
     after_ms: int = Field(default=0, ge=0)
-    on: str | None = None
+    on: EventName | None = None
     within_ms: int = Field(default=30_000, gt=0)
-
-    @field_validator("on")
-    @classmethod
-    def _is_an_event(cls, value: str | None) -> str | None:
-        if value is not None and value.partition(".")[0] not in sources():
-            raise ValueError(
-                f"{value!r} is no trace event: those are called '<source>.<kind>', such as 'runtime.handoff_decided', "
-                f"with a source of {', '.join(sources())}"
-            )
-        return value
 
 
 _STEP_NAMES: dict[type, str] = {Say: "say", Wait: "wait", HangUp: "hang_up"}

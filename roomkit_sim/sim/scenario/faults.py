@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
+from roomkit_sim.sim.scenario.event_names import EventName, check_message_name
 from roomkit_sim.sim.scenario.strict import Strict, nearest
 from roomkit_sim.sim.scenario.switches import SWITCHES
-from roomkit_sim.sim.trace.events import sources
 from roomkit_sim.sim.trace.handoff_stages import STAGES
 
 __all__ = [
@@ -50,6 +50,13 @@ class AtFrame(Strict):
     conn: int | None = Field(default=None, ge=1)
     name: str | None = None
 
+    @field_validator("name")
+    @classmethod
+    def _is_a_message(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or "direction" not in info.data:
+            return value
+        return check_message_name(value, info.data["direction"])
+
 
 class AfterEvent(Strict):
     """An event of the trace.
@@ -59,19 +66,8 @@ class AfterEvent(Strict):
         nth: Which of them, counted from 1.
     """
 
-    event: str
+    event: EventName
     nth: int = Field(default=1, ge=1)
-
-    @field_validator("event")
-    @classmethod
-    def _is_an_event(cls, value: str) -> str:
-        source, _, kind = value.partition(".")
-        if source not in sources() or not kind:
-            raise ValueError(
-                f"{value!r} is no trace event: those are called '<source>.<kind>', such as 'runtime.handoff_decided', "
-                f"with a source of {', '.join(sources())}"
-            )
-        return value
 
 
 def _event_alone(value: Any) -> Any:

@@ -139,6 +139,10 @@ MISSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"do": "drop", "frame": {"conn": 7}}, "drop .* never struck: no such message passed"),
     (
+        {"do": "drop", "frame": {"name": "serverContent.turnComplete"}},
+        r"no such message passed; those that went down were setupComplete, .*serverContent.turnComplete\+usageMetadata",
+    ),
+    (
         {"do": "refuse", "stage": "H11"},
         r"refuse: refused \(at H11 of handoff 1\) never struck: its moment came at \S+ s, and nothing was dialled",
     ),

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from roomkit_sim.errors import ScenarioError
+from roomkit_sim.sim.scenario.caller import HangUp
 from roomkit_sim.sim.scenario.condition import Condition
 from roomkit_sim.sim.scenario.fault_file import load_fault_plan
 from roomkit_sim.sim.scenario.faults import AfterEvent, AtFrame, Close, Corrupt, Cut, Flip, GoAway, Refuse, Stall
@@ -110,3 +112,39 @@ def test_a_condition_concerns_the_providers_that_have_its_switches(monkeypatch: 
     assert Condition("cut", (Cut(at_ms=0),)).concerns("openai-realtime")
     # What concerns it not is left out of the rest.
     assert Condition("both", (Cut(at_ms=0), *forgets.faults)).concerns("openai-realtime")
+
+
+MISSPELT: list[tuple[dict[str, Any], str]] = [
+    (
+        {"after": "runtime.handof_decided"},
+        "after.event: 'runtime.handof_decided' is no trace event: did you mean 'runtime.handoff_decided'?",
+    ),
+    ({"after": {"event": "wire.opened"}}, "did you mean 'wire.open'?"),
+    ({"after": "handoff_decided"}, "'<source>.<kind>'"),
+    ({"after": "line.agent_voice"}, "is found out when the call is over: nothing can happen at that moment"),
+    (
+        {"frame": {"name": "setupCompleted"}},
+        "frame.name: no message that goes down is called 'setupCompleted': did you mean 'setupComplete'?",
+    ),
+    ({"frame": {"name": "serverContent.turnComplete+usage"}}, "is called 'usage'"),
+    ({"frame": {"name": "session.update"}}, "messages 'session.update' go up, not down: say 'direction: up'"),
+    ({"frame": {"name": "xyz"}}, "docs/faults.md lists them"),
+]
+
+
+@pytest.mark.parametrize(("moment", "message"), MISSPELT)
+def test_a_misspelt_event_or_message_is_told_the_nearest_with_file_and_line(
+    tmp_path: Path, moment: dict[str, Any], message: str
+) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump([{"do": "cut", "at_ms": 1}, {"do": "cut", **moment}], sort_keys=False))
+    with pytest.raises(ScenarioError) as raised:
+        load_fault_plan(path)
+    assert message in str(raised.value)
+    last = len(path.read_text().splitlines())
+    assert str(raised.value).startswith(f"{path}:{last}: 1.")
+
+
+def test_a_misspelt_event_at_which_the_caller_hangs_up_is_told_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"did you mean 'runtime\.handoff_decided'\?"):
+        HangUp(on="runtime.handoff_decide")
