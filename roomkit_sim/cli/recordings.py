@@ -28,12 +28,13 @@ def record(
     """Play scenarios and record their calls. Exit code 0: all passed, nothing secret in recordings; 1: not so."""
     from roomkit_sim.sim.runner.batch import play_files
     from roomkit_sim.sim.runner.live_allowance import LiveAllowance
+    from roomkit_sim.sim.scenario.minutes import parse_minutes
 
     try:
         if recording == "none":
             raise ScenarioError("--mode none records nothing: choose once, new_episodes or all")
         mode = Mode(against=provider, recording=recording, recordings=recordings)
-        allowance = LiveAllowance(live_minutes)
+        allowance = LiveAllowance(parse_minutes(live_minutes, "--live-minutes"))
         passed = play_files(paths, seeds, output, "retain-on-failure", typer.echo, mode=mode, allowance=allowance)
         leaks = _leaks([recordings]) if recordings.exists() else []
     except RoomkitSimError as error:

@@ -35,9 +35,10 @@ def run(
     """Play scenarios and write a report. Exit code 0: all passed; 1: some failed; 2: a scenario is wrong."""
     from roomkit_sim.sim.runner.batch import play_files
     from roomkit_sim.sim.runner.live_allowance import LiveAllowance
+    from roomkit_sim.sim.scenario.minutes import parse_minutes
 
-    allowance = LiveAllowance(live_minutes)
     try:
+        allowance = LiveAllowance(parse_minutes(live_minutes, "--live-minutes"))
         mode = Mode(clock=clock, against=provider, recording=recording, recordings=recordings)
         passed = play_files(paths, seeds, output, artifacts, typer.echo, mode=mode, faults=faults, allowance=allowance)
     except RoomkitSimError as error:

@@ -52,10 +52,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--sim-live-minutes",
-        type=float,
-        default=10.0,
+        default="10",
         metavar="MINUTES",
-        help="with --sim-provider=live: how long all calls of the run may last together; default: 10",
+        help="with --sim-provider=live: how long all calls with the service may last together, more than 0 and at most "
+        "1440; default: 10",
     )
     group.addoption(
         "--sim-clock",
@@ -99,10 +99,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _check_options(config: pytest.Config) -> None:
     from roomkit_sim.errors import ScenarioError
+    from roomkit_sim.sim.scenario.minutes import parse_minutes
     from roomkit_sim.sim.scenario.seeds import parse_seeds
 
     try:
         parse_seeds(config.getoption("--sim-seeds"))
+        parse_minutes(config.getoption("--sim-live-minutes"))
         if config.getoption("--sim-provider") != "fake":
             from roomkit_sim.pytest_plugin.modes import mode_of
 

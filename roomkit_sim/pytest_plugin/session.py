@@ -26,6 +26,7 @@ from roomkit_sim.sim.runner.live_allowance import LiveAllowance
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.simulate import Run, run_plan
 from roomkit_sim.sim.scenario.condition import Condition
+from roomkit_sim.sim.scenario.minutes import parse_minutes
 from roomkit_sim.sim.scenario.model import Scenario
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.scenario.seeds import parse_seeds
@@ -50,7 +51,7 @@ class SimulationSession:
         self.staging = Staging(staging_of(config))
         self.policy: ArtifactPolicy = config.getoption("--sim-artifacts")
         self.mode = mode_of(config)
-        self._allowance = LiveAllowance(config.getoption("--sim-live-minutes"))
+        self._allowance = LiveAllowance(parse_minutes(config.getoption("--sim-live-minutes")))
         self.totals: Totals | None = None
         self._failure: str | None = None
         self._seeds = parse_seeds(config.getoption("--sim-seeds"))

@@ -43,6 +43,13 @@ def test_seeds_that_are_none_are_a_usage_error(suite: pytest.Pytester) -> None:
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.parametrize("minutes", ["-1", "nan"])
+def test_minutes_that_are_none_are_a_usage_error(suite: pytest.Pytester, minutes: str) -> None:
+    result = suite.runpytest(f"--sim-live-minutes={minutes}")
+    result.stderr.fnmatch_lines([f"ERROR: --sim-live-minutes={minutes}: expected a number of minutes, more than 0*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_keyword_selects_scenarios(suite: pytest.Pytester) -> None:
     suite.makefile(".scenario.yaml", a=scenario_text(scenario="first-one"), b=scenario_text(scenario="other-one"))
     suite.runpytest("-k", "first").assert_outcomes(passed=1, deselected=1)
