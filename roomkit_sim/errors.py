@@ -184,7 +184,17 @@ class AudioError(SimulationError):
 
 
 class AppError(SimulationError):
-    """The application under test raised, or is not what the scenario says."""
+    """The application under test raised, or is not what the scenario says.
+
+    Args:
+        message: What is wrong, what was expected, what to do.
+        where: ``file:line`` of what names the application, if a file does.
+    """
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
+        self.reason = message
 
 
 class LiveCallRefusedError(SimulationError):

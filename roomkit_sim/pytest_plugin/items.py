@@ -12,6 +12,7 @@ from roomkit_sim.errors import NothingToDisturbError, RoomkitSimError
 from roomkit_sim.pytest_plugin import simulation_session
 from roomkit_sim.pytest_plugin.places import shown
 from roomkit_sim.pytest_plugin.session import SimulationFailed
+from roomkit_sim.sim.report.failure_text import unplayed_text
 from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.plan import Plan, plans
 
@@ -67,8 +68,10 @@ class ScenarioItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was found in the call, or what is wrong with the scenario; anything else is a defect of the harness."""
-        if isinstance(excinfo.value, SimulationFailed | RoomkitSimError):
+        if isinstance(excinfo.value, SimulationFailed):
             return str(excinfo.value)
+        if isinstance(excinfo.value, RoomkitSimError):
+            return unplayed_text(self.plan, excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

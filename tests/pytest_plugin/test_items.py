@@ -109,7 +109,16 @@ def test_missing_application_fails_with_the_reason_and_the_other_scenarios_run(s
     suite.makefile(".scenario.yaml", a=scenario_text(scenario="good-one"), b=scenario_text(app="lime:answer"))
     result = suite.runpytest()
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["app 'lime:answer': cannot import 'lime'*", "1 of 2 calls passed; 1 invalid*"])
+    line = scenario_text().splitlines().index("app: line:answer") + 1
+    result.stdout.fnmatch_lines(
+        [
+            f"b.scenario.yaml:{line}  short-call[[]gemini-live-s0[]]",
+            "  APP006 app 'lime:answer': cannot import 'lime': * Did you mean 'line'?*(invalid: *)",
+            f"    b.scenario.yaml:{line}",
+            '  replay          pytest "b.scenario.yaml::short-call[[]gemini-live-s0[]]"',
+            "1 of 2 calls passed; 1 invalid*",
+        ]
+    )
 
 
 def test_list_says_what_there_is_and_runs_nothing(suite: pytest.Pytester) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.checks.findings import Finding, Severity
+from roomkit_sim.sim.report.unplayed import unplayed_finding
+from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.trace.events import TraceEvent
 from roomkit_sim.sim.trace.record import CallRecord
 
-__all__ = ["failure_text", "seconds"]
+__all__ = ["failure_text", "seconds", "unplayed_text"]
 
 _LAST = 6
 _INTERESTING = (
@@ -41,6 +43,17 @@ def failure_text(checked: CheckedCall, listen: str | None) -> str:
         listen: The call's page, as the user would open it; nothing if it is not kept.
     """
     return "\n".join(_lines(checked, listen))
+
+
+def unplayed_text(plan: Plan, error: Exception) -> str:
+    """The text for a run that could not be played: code, file and line, how to repeat it.
+
+    Args:
+        plan: The run.
+        error: Why not.
+    """
+    finding = unplayed_finding(plan, error)
+    return "\n".join([f"{finding.where}  {plan.id}", *_finding(finding), f"  replay          {plan.rerun}"])
 
 
 def _lines(checked: CheckedCall, listen: str | None) -> Iterator[str]:

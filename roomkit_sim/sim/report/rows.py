@@ -13,6 +13,7 @@ from roomkit_sim.sim.faults.matrix import split
 from roomkit_sim.sim.metrics.caller_audio import account
 from roomkit_sim.sim.metrics.latencies import METRIC_VERSION
 from roomkit_sim.sim.metrics.waterfall import HandoffMetrics, measure
+from roomkit_sim.sim.report.unplayed import unplayed_finding
 from roomkit_sim.sim.scenario.plan import Plan
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.files import digest
@@ -159,13 +160,13 @@ def unplayed(plan: Plan, error: Exception) -> Rows:
         "condition": plan.condition,
         "call": scenario.scenario,
     }
-    finding: Row = {"code": "APP006", "severity": "invalid", "message": str(error), "where": plan.source}
+    finding = _finding(unplayed_finding(plan, error))
     call: Row = {
         "against": plan.mode.against,
         "slug": plan.slug,
         "source": plan.source,
         "verdict": "invalid",
-        "findings": "APP006",
+        "findings": finding["code"],
         "handoffs": 0,
         "accepted": 0,
         "completed": 0,

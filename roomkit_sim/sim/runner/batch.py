@@ -10,7 +10,7 @@ from pathlib import Path
 from roomkit_sim.errors import NothingToDisturbError, RoomkitSimError, ScenarioError
 from roomkit_sim.sim.caller.speech import commit_speech
 from roomkit_sim.sim.faults.choice import fault_choice
-from roomkit_sim.sim.report.failure_text import failure_text
+from roomkit_sim.sim.report.failure_text import failure_text, unplayed_text
 from roomkit_sim.sim.report.folder import ArtifactPolicy, staging_folder
 from roomkit_sim.sim.report.heat_map import heat_map_lines
 from roomkit_sim.sim.report.staging import Staging
@@ -107,7 +107,7 @@ def _played(
         return None
     except RoomkitSimError as error:
         staging.add_unplayed(plan, error)
-        say(str(error))
+        say(unplayed_text(plan, error))
         return None
 
 

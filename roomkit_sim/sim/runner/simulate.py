@@ -197,8 +197,8 @@ def run_plan(
     _refuse_running_loop()
     _known_waivers(plan)
     rehearsals = rehearsals or Rehearsals()
+    answer = load_application(plan.scenario.apps[plan.provider], plan.app_place) if app is None else app
     sound = rehearsals.sound(plan)
-    answer = load_application(plan.scenario.apps[plan.provider]) if app is None else app
     rehearsal = None
     if plan.condition or any(fault.stage for fault in plan.all_faults):
         rehearsal = rehearsals.of(plan, sound, answer, _rehearse)

@@ -85,6 +85,11 @@ class Plan:
         return tuple(fault for fault, _ in concerned), tuple(place for _, place in concerned)
 
     @property
+    def app_place(self) -> str:
+        """``file:line`` of the application's name; empty where the scenario stands in no file."""
+        return self.locator(0)("app", self.provider) if self.lines else ""
+
+    @property
     def undisturbed(self) -> Plan:
         """The same in simulated time, and nothing goes wrong: what it would have come to."""
         scenario = self.scenario.model_copy(update={"faults": ()})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from roomkit_sim.errors import AppError, AudioError, ScenarioError, SimulationError
 from roomkit_sim.sim import Run, load, simulate
@@ -71,13 +72,30 @@ def test_inside_a_running_loop_it_says_what_to_do() -> None:
     ("app", "message"),
     [
         ("scenarios.apps.nothing:answer", "cannot import 'scenarios.apps.nothing'"),
+        ("scenarios.apps.finence:answer", r"cannot import .* Did you mean 'scenarios\.apps\.finance'\?"),
+        ("scenaros.apps.finance:answer", r"cannot import .* Did you mean 'scenarios'\?"),
         ("scenarios.apps.finance:anwser", "did you mean 'answer'"),
-        ("scenarios.apps.finance:agents", "must be 'async def agents"),
+        ("scenarios.apps.finance:agents", "no coroutine function: expected 'async def agents"),
+        (
+            "tests.sim.runner.not_applications:of_two",
+            r"of_two\(line, other\) cannot be called with a",
+        ),
+        ("tests.sim.runner.not_applications:A_NUMBER", "A_NUMBER is no function, but 7: expected 'async def"),
+        ("tests.sim.runner.imports_what_is_not_there:answer", r"raised ModuleNotFoundError: .*'nowhere' \(at imports_"),
     ],
 )
 def test_application_that_cannot_be_found_is_an_error_that_helps(app: str, message: str) -> None:
     with pytest.raises(AppError, match=message):
         simulate({**short_call(), "app": app})
+
+
+def test_application_that_cannot_be_found_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.scenario.yaml"
+    apps = {"openai-realtime": "scenarios.apps.finance:answer", "gemini-live": "scenarios.apps.finance:anwser"}
+    path.write_text(yaml.safe_dump({**short_call(), "app": apps}, sort_keys=False))
+    line = next(n for n, text in enumerate(path.read_text().splitlines(), 1) if "anwser" in text)
+    with pytest.raises(AppError, match=rf"^{path}:{line}: app 'scenarios\.apps\.finance:anwser': "):
+        simulate(path, provider="gemini-live")
 
 
 def test_waiver_of_an_unknown_code_names_the_nearest() -> None:
