@@ -12,6 +12,7 @@ from roomkit_sim.sim.checks.conduct import (
     check_voices,
     check_yielding,
 )
+from roomkit_sim.sim.checks.consequences import drift_first
 from roomkit_sim.sim.checks.conversation import check_answers, check_context, check_transcripts
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.handoffs import check_budgets, check_completion, check_handoffs
@@ -76,7 +77,7 @@ def run_checks(subject: Subject) -> tuple[Finding, ...]:
     found = [finding for check in CHECKS for finding in check(subject)]
     findings = [finding.waived(waive[finding.code]) if finding.code in waive else finding for finding in found]
     used = {finding.code for finding in found}
-    return (*findings, *(_unneeded(subject, code) for code in waive if code not in used))
+    return drift_first((*findings, *(_unneeded(subject, code) for code in waive if code not in used)))
 
 
 def _unneeded(subject: Subject, code: str) -> Finding:

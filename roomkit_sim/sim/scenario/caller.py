@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from roomkit_sim.sim.scenario.event_names import EventName
 from roomkit_sim.sim.scenario.strict import Strict
 
-__all__ = ["Caller", "HangUp", "Say", "Step", "Wait"]
+__all__ = ["STEPS", "Caller", "HangUp", "Say", "Step", "Wait"]
 
 
 class Say(Strict):
@@ -82,6 +82,9 @@ class HangUp(Strict):
 
 
 _STEP_NAMES: dict[type, str] = {Say: "say", Wait: "wait", HangUp: "hang_up"}
+
+STEPS = tuple(_STEP_NAMES.values())
+"""What a step can be."""
 
 
 def _step_name(value: Any) -> str | None:

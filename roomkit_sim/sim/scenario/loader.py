@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from roomkit_sim.errors import ScenarioError
+from roomkit_sim.sim.scenario.caller import STEPS
 from roomkit_sim.sim.scenario.consistency import problems
 from roomkit_sim.sim.scenario.faults import FAULTS
 from roomkit_sim.sim.scenario.model import Scenario
+from roomkit_sim.sim.scenario.strict import nearest
 from roomkit_sim.sim.scenario.yaml_source import Document, Location, documents
 
 __all__ = ["SUFFIX", "ScenarioSource", "error_location", "explained", "load", "parse"]
@@ -109,6 +111,9 @@ def error_location(error: ErrorDetails, faults_at: Location) -> Location:
         faults_at: Where the file has its list of faults: their kind is in the error's location, and in no file.
     """
     key = error.get("ctx", {}).get("key")
+    word = _unknown_word(error)
+    if word is not None:
+        key = "do" if error["type"] == "unknown_fault" else word
     where = (*error["loc"], key) if key is not None else tuple(error["loc"])
     kind_at = len(faults_at) + 1
     if where[: len(faults_at)] == faults_at and len(where) > kind_at and where[kind_at] in FAULTS:
@@ -120,9 +125,28 @@ def explained(error: ErrorDetails) -> str:
     """What is wrong with a value, for people."""
     if error["type"] == "missing":
         return "is missing"
+    word = _unknown_word(error)
+    if word is not None:
+        known = FAULTS if error["type"] == "unknown_fault" else STEPS
+        return f"nothing is called {word!r} here: {nearest(word, known)}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] in ("unknown_key", "value_error", "unknown_step", "unknown_fault"):
         return message
     if error["type"] == "tuple_type":
         message = "expected a list"
     return f"{message} (got {error['input']!r})"
+
+
+def _unknown_word(error: ErrorDetails) -> str | None:
+    """The word that should say what a fault or a step does, where it is one that nobody knows."""
+    written = error["input"]
+    match error["type"]:
+        case "unknown_fault" if isinstance(written, dict):
+            word = written.get("do")
+        case "unknown_step" if isinstance(written, dict) and len(written) == 1:
+            word = next(iter(written))
+        case "unknown_step":
+            word = written
+        case _:
+            return None
+    return word if isinstance(word, str) else None

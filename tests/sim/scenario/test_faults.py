@@ -39,7 +39,7 @@ def test_each_kind_of_fault_is_a_value_of_its_own_with_its_settings() -> None:
     ("wrong", "message"),
     [
         ({"stage": "H4"}, "a fault says what it does: 'do' is one of cut, close, go_away"),
-        ({"do": "explode", "stage": "H4"}, "a fault says what it does"),
+        ({"do": "explode", "stage": "H4"}, "do: nothing is called 'explode' here: known: cut, close, go_away"),
         ({"do": "cut"}, "exactly one of 'at_ms', 'stage', 'frame' and 'after'"),
         ({"do": "cut", "at_ms": 1, "stage": "H4"}, "exactly one of"),
         ({"do": "cut", "stage": "H12"}, "'H12' is no stage of a handoff"),
@@ -143,6 +143,24 @@ def test_a_misspelt_event_or_message_is_told_the_nearest_with_file_and_line(
     assert message in str(raised.value)
     last = len(path.read_text().splitlines())
     assert str(raised.value).startswith(f"{path}:{last}: 1.")
+
+
+def test_a_misspelt_fault_is_told_the_nearest_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text("- {do: cut, stage: H4}\n- stage: H4\n  do: cutt\n")
+    with pytest.raises(ScenarioError, match=rf"^{path}:3: 1\.do: nothing is called 'cutt' here: did you mean 'cut'\?$"):
+        load_fault_plan(path)
+
+
+def test_a_fault_that_does_not_say_what_it_does_is_told_what_there_is() -> None:
+    with pytest.raises(ScenarioError, match="'do' is one of cut, close"):
+        faults({"stage": "H4"})
+
+
+@pytest.mark.parametrize("step", ["hangup", {"hangup": {"after_ms": 3}}])
+def test_a_misspelt_step_is_told_the_nearest(step: Any) -> None:
+    with pytest.raises(ScenarioError, match="nothing is called 'hangup' here: did you mean 'hang_up'"):
+        parse(short_call(app="a:b", caller={"script": [step]}))
 
 
 def test_a_misspelt_event_at_which_the_caller_hangs_up_is_told_the_nearest() -> None:

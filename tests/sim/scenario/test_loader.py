@@ -71,7 +71,7 @@ def test_two_scenarios_of_one_name_are_refused(written: Callable[[str], Path]) -
         ("caller:", "calller:", 3, "unknown key 'calller': did you mean 'caller'?"),
         ("within_ms: 5000", "within: 5000", 6, "unknown key 'within': did you mean 'within_ms'?"),
         ("within_ms: 5000", "within_ms: soon", 6, "valid integer"),
-        ("- wait:", "- wiat:", 6, "a step is 'hang_up', or one of"),
+        ("- wait:", "- wiat:", 6, "nothing is called 'wiat' here: did you mean 'wait'?"),
         ("persona: advisor", "persona: adviser", 6, "no persona 'adviser' in 'mind': did you mean 'advisor'?"),
         ("hears: ask", "hears: aks", 12, "no caller says 'aks': did you mean 'ask'?"),
         ("route: [agent-triage, agent-advisor]", "route: [agent-triage, agent-adviser]", 20, "'agent-advisor'?"),
