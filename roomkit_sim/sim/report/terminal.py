@@ -45,6 +45,9 @@ def terminal_lines(totals: Totals, output: Path) -> Iterator[str]:
     yield meaning_of_latencies(totals.kinds)
     if totals.passed < totals.calls:
         yield "what a code means, what usually causes it and what to do: roomkit-sim explain CODE"
+    if totals.kept:
+        kept = f"sound, trace and page of each are in {output / 'calls'}"
+        yield f"to listen and look: open {output / 'index.html'} in a browser; {kept}"
     yield f"report: {output / 'index.html'}  data: {output / 'handoffs.csv'}"
 
 

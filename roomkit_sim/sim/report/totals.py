@@ -54,6 +54,7 @@ class Totals:
         completed: After how many the new agent was heard.
         kinds: Which kinds of calls were made: clock and what answered, each.
         heat_maps: What became of the calls that were disturbed on purpose.
+        kept: Of how many of those that did not pass sound, trace and page are kept.
     """
 
     scenarios: tuple[ScenarioTotals, ...]
@@ -65,6 +66,7 @@ class Totals:
     completed: int
     kinds: tuple[tuple[str, str], ...]
     heat_maps: tuple[HeatMap, ...] = ()
+    kept: int = 0
 
     @property
     def passed(self) -> int:
@@ -86,6 +88,7 @@ def totals(collected: Collected) -> Totals:
         completed=sum(scenario.completed for scenario in scenarios),
         kinds=tuple(sorted({(str(call["clock"]), str(call["against"])) for call in collected.calls})),
         heat_maps=heat_maps(collected.faults),
+        kept=sum(call["verdict"] != "passed" and bool(call.get("kept")) for call in collected.calls),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from roomkit_sim.sim.cassette.library import Library
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.cassette.modes import decide
 from roomkit_sim.sim.scenario.plan import Plan
 
-__all__ = ["NO_TAPE", "Tape", "keep", "tape_for"]
+__all__ = ["NO_TAPE", "Tape", "keep", "near", "tape_for"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class Tape:
 NO_TAPE = Tape()
 
 
+def near(folder: Path) -> Path:
+    """A folder of recordings as the user would type it now: messages name what is in it."""
+    here, there = Path.cwd(), folder.absolute()
+    is_near = there.is_relative_to(here) or here.is_relative_to(there.parent)
+    return Path(os.path.relpath(there, here)) if is_near else folder
+
+
 def tape_for(plan: Plan, *, drifted: bool = False) -> Tape:
     """What is replayed, or whether the run is recorded.
 
@@ -41,7 +50,7 @@ def tape_for(plan: Plan, *, drifted: bool = False) -> Tape:
     mode = plan.mode
     if mode.against != "replay" and mode.recording == "none":
         return NO_TAPE
-    library = Library(mode.recordings)
+    library = Library(near(mode.recordings))
     path = library.path(plan.provider, _name(plan))
     action = decide(mode.recording, path, exists=library.has(plan.provider, _name(plan)), drifted=drifted)
     if action == "record":
@@ -56,7 +65,7 @@ def keep(plan: Plan, cassette: Cassette) -> None:
     Raises:
         CassetteError: It cannot be written; what was there is as it was.
     """
-    Library(plan.mode.recordings).save(plan.provider, _name(plan), cassette)
+    Library(near(plan.mode.recordings)).save(plan.provider, _name(plan), cassette)
 
 
 def _name(plan: Plan) -> str:

@@ -20,7 +20,7 @@ from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.fates import Fates, Missed, why_never
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.moments import FrameCounter, Marks, arm
-from roomkit_sim.sim.runner.recordings import Tape
+from roomkit_sim.sim.runner.recordings import Tape, near
 from roomkit_sim.sim.runner.service import FakeService, LiveService, RecordedService, Service
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.strikes import Strikes, passes_gates
@@ -100,7 +100,7 @@ class Stage:
         self.seen: int | None = None
 
     def _scrubber(self) -> SecretScrubber:
-        return SecretScrubber(read_rules(self.plan.mode.recordings, os.environ))
+        return SecretScrubber(read_rules(near(self.plan.mode.recordings), os.environ))
 
     def _make_service(self, sound: Sound, cassette: Cassette | None) -> Service:
         scenario = self.plan.scenario

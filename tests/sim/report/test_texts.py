@@ -49,6 +49,19 @@ def test_terminal_tells_totals_worst_scenarios_and_files(passed: Run, failed: Ru
     assert any("roomkit-sim explain CODE" in line for line in lines)
 
 
+def test_terminal_says_where_to_listen_when_a_failed_call_is_kept(passed: Run, failed: Run) -> None:
+    def hints(*kept: bool) -> list[str]:
+        both = collected(passed, failed)
+        for call, is_kept in zip(both.calls, kept, strict=True):
+            call["kept"] = is_kept
+        return [line for line in terminal_lines(totals(both), Path("reports/latest")) if "open reports" in line]
+
+    [hint] = hints(False, True)
+    assert hint.startswith("to listen and look: open reports/latest/index.html in a browser")
+    assert hint.endswith("reports/latest/calls")
+    assert hints(True, False) == []
+
+
 def test_warnings_are_shown_and_fail_nothing(passed: Run) -> None:
     (call,) = passed.calls
     warning = Finding("WIRE056", "no answer is under way", severity=Severity.WARNING)

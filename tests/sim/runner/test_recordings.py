@@ -106,6 +106,20 @@ def test_a_changed_application_is_shown_beside_what_was_recorded(
     assert "--sim-record" in drift.message
 
 
+def test_a_recording_is_named_as_the_user_would_type_it(
+    recorded: tuple[Path, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = recorded[0]
+    monkeypatch.chdir(folder.parent)
+    [drift] = [finding for finding in replay(folder, changed_voice()).findings if finding.code == "WIRE080"]
+    assert drift.message.startswith(f"{folder.name}/gemini-live/")
+    assert str(folder) not in drift.message
+    (below := folder.parent / "below").mkdir()
+    monkeypatch.chdir(below)
+    with pytest.raises(CassetteError, match=r"^\.\./nowhere/gemini-live/.*: there is no such cassette"):
+        replay(folder.parent / "nowhere")
+
+
 def test_a_call_that_no_longer_goes_as_recorded_is_a_new_episode(tmp_path: Path) -> None:
     play(tmp_path, recording="all")
     run = play(tmp_path, app=changed_voice(), recording="new_episodes")
