@@ -148,9 +148,9 @@ CODES = {
         "Compare the setup frame's system instruction with the 'when' of the personas.",
     ),
     "INVALID002": Code(
-        "a fault did not happen",
-        "Its moment never came, or no session was open then.",
-        "Choose another stage or time, or fix the handoff that it belongs to.",
+        "a fault never struck",
+        "Its moment never came, there was nothing to strike any more, or it cannot happen in such a run.",
+        "The finding says which, why, and where it stands: choose another moment, or fix what it belongs to.",
     ),
     "INVALID003": Code(
         "the scripted model could not do what its rule says",
@@ -222,7 +222,7 @@ CODES = {
     ),
     "APP003": Code(
         "the run hung",
-        "Every task waits and no timer is set, or the virtual time was used up.",
+        "Every task waits and no timer is set, the time was used up, or tasks go on though they were cancelled.",
         "The waiting tasks are named with file and line.",
     ),
     "APP004": Code(
@@ -237,7 +237,7 @@ CODES = {
     ),
     "APP006": Code(
         "the scenario could not be played",
-        "The application cannot be imported, an utterance has no usable sound, or the scenario contradicts itself.",
-        "The message says what is missing and what to do.",
+        "The application cannot be imported or called, an utterance has no usable sound, or the scenario is wrong.",
+        "The message says what is missing, where it is named, and what to do.",
     ),
 }
