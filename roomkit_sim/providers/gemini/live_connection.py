@@ -73,6 +73,11 @@ class LiveConnection:
         """Whether the model's turn is open."""
         return self._normaliser.responding
 
+    @property
+    def attending(self) -> bool:
+        """Whether the caller speaks, or has said something that is not answered yet, by the server's word."""
+        return self._normaliser.attending
+
     async def send_audio(self, pcm: bytes) -> None:
         """Send PCM16 mono. The exception of a broken connection is the SDK's own: callers only keep the audio."""
         async with Sending(self._socket):

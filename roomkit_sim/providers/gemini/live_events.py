@@ -60,6 +60,11 @@ class LiveNormaliser:
         """Whether the model's turn is open."""
         return self._responding
 
+    @property
+    def attending(self) -> bool:
+        """Whether the caller speaks, or has said something that is not answered yet."""
+        return self._speaking or bool(self._said["user"])
+
     def feed(self, message: types.LiveServerMessage) -> list[LiveEvent]:
         """What ``message`` says, in the order in which it happened."""
         events: list[LiveEvent] = []

@@ -73,6 +73,11 @@ class RealtimeConnection:
         return self.normaliser.responding
 
     @property
+    def attending(self) -> bool:
+        """Whether the caller speaks, or has said something that is not answered yet, by the server's word."""
+        return self.normaliser.attending
+
+    @property
     def expires_in_s(self) -> float:
         """In how many seconds the server will end the session, by its own word where our clocks agree."""
         expires_at = self.state.get("expires_at")

@@ -89,6 +89,11 @@ class RealtimeNormaliser:
         """Whether an answer is open, or asked for, or has not been told to its end."""
         return self._active is not None or self.asked is not None or self.order.holds_events
 
+    @property
+    def attending(self) -> bool:
+        """Whether the caller speaks, or has said something that is not transcribed yet."""
+        return self._speaking or self.order.expects_words
+
     def feed(self, event: Event) -> list[LiveEvent]:
         """What ``event`` says, in the order in which it happened."""
         handle = _HANDLERS.get(event["type"])

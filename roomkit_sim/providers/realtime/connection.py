@@ -30,6 +30,11 @@ class LiveConnection(Protocol):
         """Whether the model's turn is open."""
         ...
 
+    @property
+    def attending(self) -> bool:
+        """Whether the caller speaks, or has said something that is not answered yet, by the server's word."""
+        ...
+
     async def send_audio(self, pcm: bytes) -> None:
         """Send PCM16 mono. The exception of a broken connection is the SDK's own: callers only keep the audio."""
 

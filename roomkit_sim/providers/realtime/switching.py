@@ -191,6 +191,8 @@ class ConnectionSwitch(ABC, Generic[C]):
                 while True:
                     await self._quiet.wait()
                     await asyncio.sleep(self._timing.settle_s)
+                    # Not all that a server says is an event.
+                    self._note_quiet()
                     if self._quiet.is_set():
                         break
         except TimeoutError:
@@ -444,7 +446,8 @@ class ConnectionSwitch(ABC, Generic[C]):
         await asyncio.wait({task})
 
     def _note_quiet(self) -> None:
-        if self._calls or (self._connection is not None and self._connection.responding):
+        connection = self._connection
+        if self._calls or (connection is not None and (connection.responding or connection.attending)):
             self._quiet.clear()
         else:
             self._quiet.set()

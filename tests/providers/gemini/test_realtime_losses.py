@@ -98,6 +98,21 @@ async def test_a_set_up_that_is_lost_costs_a_handoff_one_short_deadline(world: W
         assert call.told.steps.count("reconnecting") == 2
 
 
+async def test_an_announced_close_is_not_forestalled_between_the_callers_words_and_their_answer(world: World) -> None:
+    async with calling(world) as call:
+        first = await call.connect(voice="Aoede")
+        await first.offer_handle("handle-1")
+        await first.say(serverContent={"inputTranscription": {"text": "I want"}})
+        await call.told.until(lambda it: it.of("transcription"))
+        await first.say(goAway={"timeLeft": "60s"})
+        await asyncio.sleep(10)
+        assert call.told.steps == ["opened", "go_away"]
+        await first.speak(bytes(960))
+        await first.say(serverContent={"turnComplete": True})
+        await call.told.until(lambda it: it.steps[-1] == "resumed")
+        assert world.now_ns < 12_000_000_000
+
+
 async def test_a_defect_of_ours_in_reading_is_reported_as_what_it_is_and_the_call_goes_on(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,26 @@ async def test_the_end_of_the_session_is_forestalled_in_a_quiet_moment(world: Wo
         assert second.voice == "marin"
 
 
+async def test_the_end_of_the_session_is_not_forestalled_between_the_callers_words_and_their_answer(
+    world: World,
+) -> None:
+    async with calling(world, go_away_notice_s=120.0, transcript_wait_s=60.0) as call:
+        call.service.lasts_s = 1000.0
+        first = await call.connect(voice="marin")
+        await asyncio.sleep(870)
+        await first.say("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+        await asyncio.sleep(15)
+        await first.say("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=900)
+        await first.say("input_audio_buffer.committed", item_id="u1")
+        await asyncio.sleep(5)
+        assert call.told.steps == ["opened", "go_away"]
+        await first.heard("u1", "I want bonds")
+        await first.answer("r1", "Certainly")
+        await call.told.until(lambda it: it.steps[-1] == "reseeded")
+        second = await call.service.connection(1)
+        assert [item["content"][0]["text"] for item in second.items] == ["I want bonds", "Certainly"]
+
+
 async def test_attempts_are_bounded_and_the_end_is_told(world: World) -> None:
     async with calling(world) as call:
         served = await call.connect()

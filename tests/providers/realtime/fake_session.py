@@ -26,6 +26,7 @@ class FakeConnection:
         self.settings = settings
         self.timeout_s = timeout_s
         self.responding = False
+        self.attending = False
         self.session_id: str | None = None
         self.says: asyncio.Queue[LiveEvent | Exception] = asyncio.Queue()
         self.told: list[str] = []
