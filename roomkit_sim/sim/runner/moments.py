@@ -38,6 +38,7 @@ class FrameCounter:
         self._concerns = concerns
         self._waiting: list[tuple[AtFrame, Callable[[], None]]] = []
         self._counts: dict[tuple[int, str, str | None], int] = {}
+        self._names: dict[str, dict[str, None]] = {}
         self._parsers: dict[int, Parser] = {}
 
     def wait(self, frame: AtFrame, reached: Callable[[], None]) -> None:
@@ -57,8 +58,7 @@ class FrameCounter:
 
     def names(self, direction: str) -> list[str]:
         """The names of all messages that passed in a direction, in order."""
-        found = [name for (_, way, name) in self._counts if way == direction and name is not None]
-        return list(dict.fromkeys(found))
+        return list(self._names.get(direction, {}))
 
     def server_message(self, connection: ObservedConnection, payload: bytes) -> None:
         """A message of the server is about to arrive."""
@@ -92,14 +92,15 @@ class FrameCounter:
         if not self._concerns(connection):
             return
         name = read_frame(payload, HandleLabels()).name
-        for which in (None, name):
+        self._names.setdefault(direction, {})[name] = None
+        # A message that has several parts is one with each of them.
+        names = tuple(dict.fromkeys([None, name, *name.split("+")]))
+        for which in names:
             key = (connection.id, direction, which)
             self._counts[key] = self._counts.get(key, 0) + 1
         for waiting in tuple(self._waiting):
             frame, reached = waiting
-            is_meant = (
-                frame.direction == direction and frame.conn in (None, connection.id) and frame.name in (None, name)
-            )
+            is_meant = frame.direction == direction and frame.conn in (None, connection.id) and frame.name in names
             if is_meant and self._counts[connection.id, direction, frame.name] == frame.n:
                 self._waiting.remove(waiting)
                 reached()

@@ -89,6 +89,15 @@ def test_a_message_fault_strikes_the_very_message_that_it_names() -> None:
     assert [fault["what"] for fault in struck(run)] == ["drop"]
 
 
+@pytest.mark.parametrize("name", ["serverContent.turnComplete", "usageMetadata"])
+def test_a_message_that_has_several_parts_is_found_by_each(name: str) -> None:
+    [whole], [part] = (
+        at_ms(disturbed({"do": "duplicate", "frame": {"name": named}}), "world.fault")
+        for named in ("serverContent.turnComplete+usageMetadata", name)
+    )
+    assert part == whole
+
+
 def test_any_other_fault_comes_right_after_the_message() -> None:
     run = disturbed({"do": "cut", "frame": {"name": "toolCall"}})
     assert at_ms(run, "wire.received", frame="toolCall") == at_ms(run, "world.fault")
@@ -139,7 +148,7 @@ MISSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"do": "drop", "frame": {"conn": 7}}, "drop .* never struck: no such message passed"),
     (
-        {"do": "drop", "frame": {"name": "serverContent.turnComplete"}},
+        {"do": "drop", "frame": {"name": "goAway"}},
         r"no such message passed; those that went down were setupComplete, .*serverContent.turnComplete\+usageMetadata",
     ),
     (
