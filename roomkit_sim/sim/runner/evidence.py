@@ -17,6 +17,10 @@ from roomkit_sim.sim.trace.events import TraceEvent
 
 __all__ = ["ReceivedAudio", "agent_voices", "merged", "pcm16", "received_audio", "voice_conflicts"]
 
+NS_PER_S = 1_000_000_000
+GRAIN_NS = 10_000_000
+"""So much too early a voice may be found to begin."""
+
 ReceivedAudio = tuple[int, Samples]
 """The number of a connection, and what arrived on it at the rate that the server hears."""
 
@@ -26,7 +30,8 @@ def agent_voices(
 ) -> Iterator[TraceEvent]:
     """``line.agent_voice`` events: the voices that can be told apart on what the caller heard.
 
-    The persona is the one that last began to speak with the voice before it was heard.
+    The persona is the one that last began to speak with the voice before it was heard. Where a voice begins is told to
+    a few milliseconds, which are more than a loopback socket takes: it is not heard before somebody began to speak.
 
     Args:
         call: The call's id.
@@ -38,12 +43,15 @@ def agent_voices(
     views = {view.conn: view for view in connections(events)}
     starts = [event for event in events if event.name == "server.audio_started"]
     for span in identifier.identify(track, rate_hz):
-        t_ns = nanoseconds(span.start_sample, rate_hz)
+        t_ns, start_sample = nanoseconds(span.start_sample, rate_hz), span.start_sample
         speaker = None
         for event in starts:
-            if event.t_ns <= t_ns and event.data.get("voice") == span.voice:
+            if event.t_ns <= t_ns + GRAIN_NS and event.data.get("voice") == span.voice:
                 view = views.get(_int(event.data.get("conn")))
                 speaker = view.persona_at(event.t_ns) if view is not None else None
+                if event.t_ns > t_ns:
+                    start_sample = -(-event.t_ns * rate_hz // NS_PER_S)
+                    t_ns = nanoseconds(start_sample, rate_hz)
         yield TraceEvent(
             t_ns,
             0,
@@ -54,8 +62,8 @@ def agent_voices(
                 "voice": span.voice,
                 "persona": speaker.persona if speaker else None,
                 "agent": speaker.agent if speaker else None,
-                "start_sample": span.start_sample,
-                "samples": span.end_sample - span.start_sample,
+                "start_sample": start_sample,
+                "samples": span.end_sample - start_sample,
                 "mixed": list(span.mixed),
             },
         )
