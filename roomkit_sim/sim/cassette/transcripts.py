@@ -7,6 +7,7 @@ quotes while it is recorded is replaced by the hashes of the same pieces.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 from roomkit_sim.sim.cassette.sound import with_value
@@ -58,7 +59,7 @@ class HashedTranscripts:
     def noted(self, data: Mapping[str, Json]) -> dict[str, Json]:
         """What is known of the server."""
         return {
-            key: self._whole(item) if key in _WORDS_OF_NOTES and isinstance(item, str) else item
+            key: self._in_parts(item) if key in _WORDS_OF_NOTES and isinstance(item, str) else item
             for key, item in data.items()
         }
 
@@ -74,6 +75,14 @@ class HashedTranscripts:
         if not plain or not LABEL.sub("", plain):
             return text
         return self._quotes.setdefault(plain, _hash(plain))
+
+    def _in_parts(self, text: str) -> str:
+        """What was said before stays recognisable in a text that has more: in what a model knows, for example."""
+        if text.strip() in self._quotes or not self._quotes:
+            return self._whole(text)
+        known = "|".join(map(re.escape, sorted(self._quotes, key=len, reverse=True)))
+        parts = [part.strip() for part in re.split(rf"(?<!\w)({known})(?!\w)", text)]
+        return " ".join(self._whole(part) for part in parts if part)
 
     def _requoted(self, text: str) -> str:
         if text.strip() in self._quotes:

@@ -159,6 +159,16 @@ def test_patterns_and_fields_of_the_project_are_scrubbed() -> None:
     }
 
 
+def test_what_a_model_knows_is_hashed_so_that_what_it_heard_can_be_found_in_it() -> None:
+    scrubber = SecretScrubber(Rules(transcripts="hash"))
+    said = [str(scrubber.note("heard", {"words": words})["words"]) for words in ("I want bonds.", "No.")]
+    known = str(scrubber.note("knows", {"heard": "I want bonds. No. [You know the advisor.]"})["heard"])
+    assert all(one in known for one in said)
+    assert len(known.split()) == 3
+    assert "bonds" not in known
+    assert "know" not in known
+
+
 def test_transcripts_can_be_hashes_and_what_quotes_them_as_well() -> None:
     def words(text: str) -> str:
         return f"<words-{hashlib.sha256(text.encode()).hexdigest()[:12]}>"
