@@ -10,7 +10,7 @@ import typer
 
 from roomkit_sim.cli.application import FAILED, app, stop
 from roomkit_sim.errors import RoomkitSimError, ScenarioError
-from roomkit_sim.sim.scenario.mode import RECORDINGS, Against, Mode, Recording
+from roomkit_sim.sim.scenario.mode import RECORDINGS, Against, Clock, Mode, Recording
 
 __all__ = ["diff", "import_file", "record", "scan", "scenario_from", "show"]
 
@@ -21,6 +21,9 @@ def record(
     provider: Annotated[Against, typer.Option(help="Who is recorded: the service, or our own server.")] = "live",
     recording: Annotated[Recording, typer.Option("--mode", help="Which calls, in the manner of vcrpy.")] = "once",
     recordings: Annotated[Path, typer.Option(help="The folder of recordings.")] = RECORDINGS,
+    clock: Annotated[
+        Clock, typer.Option(help="With --provider fake: simulated time, or this machine's over loopback sockets.")
+    ] = "virtual",
     seeds: Annotated[str, typer.Option(help="7, 10x, 1,5,9 or 0-99.")] = "0",
     live_minutes: Annotated[float, typer.Option(help="How long all live calls may last.")] = 10.0,
     output: Annotated[Path, typer.Option(help="The report's folder.")] = Path("reports/latest"),
@@ -33,7 +36,7 @@ def record(
     try:
         if recording == "none":
             raise ScenarioError("--mode none records nothing: choose once, new_episodes or all")
-        mode = Mode(against=provider, recording=recording, recordings=recordings)
+        mode = Mode(clock=clock, against=provider, recording=recording, recordings=recordings)
         allowance = LiveAllowance(parse_minutes(live_minutes, "--live-minutes"))
         passed = play_files(paths, seeds, output, "retain-on-failure", typer.echo, mode=mode, allowance=allowance)
         leaks = _leaks([recordings]) if recordings.exists() else []

@@ -22,7 +22,9 @@ from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.totals import Totals
 from roomkit_sim.sim.report.write import write_report
 from roomkit_sim.sim.runner.application import Answer
+from roomkit_sim.sim.runner.leftovers import note_use, recording_lines, uses
 from roomkit_sim.sim.runner.live_allowance import LiveAllowance
+from roomkit_sim.sim.runner.recordings import UNPLAYED
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.simulate import Run, run_plan
 from roomkit_sim.sim.scenario.condition import Condition
@@ -54,6 +56,7 @@ class SimulationSession:
         self._allowance = LiveAllowance(parse_minutes(config.getoption("--sim-live-minutes")))
         self.totals: Totals | None = None
         self._failure: str | None = None
+        self._leftovers: list[str] = []
         self._seeds = parse_seeds(config.getoption("--sim-seeds"))
         self._faults = fault_choice(config.getoption("--sim-faults"), config.invocation_params.dir)
         self._rehearsals = Rehearsals()
@@ -83,12 +86,15 @@ class SimulationSession:
             RoomkitSimError: It cannot be played.
         """
         try:
-            return run_plan(plan, app, self._rehearsals, self._allowance)
+            run = run_plan(plan, app, self._rehearsals, self._allowance)
         except NothingToDisturbError:
             raise
         except RoomkitSimError as error:
             self.staging.add_unplayed(plan, error)
             raise
+        if self.mode.against == "replay" or self.mode.recording != "none":
+            note_use(self.staging.folder, plan)
+        return run
 
     def keep(self, checked: CheckedCall) -> str | None:
         """Add a call to the report.
@@ -105,7 +111,11 @@ class SimulationSession:
     def finish(self) -> bool:
         """Write the report; tells whether there is one, or need be none."""
         if self.staging.is_empty:
+            self.staging.discard()
             return True
+        findings = self.staging.collected().findings
+        unplayed = [f"{row['run']}: {row['message']}" for row in findings if row["code"] == UNPLAYED]
+        self._leftovers = recording_lines(self.mode, uses(self.staging.folder), unplayed)
         command = shlex.join(["pytest", *self._config.invocation_params.args])
         try:
             self.totals = write_report(self.staging, self.output, command)
@@ -127,6 +137,8 @@ class SimulationSession:
                 reporter.write_line(text)
             for line in terminal_lines(self.totals, Path(shown(self.output, self._config))):
                 reporter.line(line)
+        for line in self._leftovers:
+            reporter.line(line)
 
 
 def _make_importable(folder: Path) -> None:

@@ -12,6 +12,7 @@ from roomkit_sim.sim.cassette.microphone import Matching, MicrophoneMatcher
 from roomkit_sim.sim.cassette.model import Close, Frame, Opaque, Plain, RecordedConnection, Sound
 from roomkit_sim.sim.cassette.script import ClientStep, client_steps
 from roomkit_sim.sim.cassette.scrubbing import Scrubber, clean_bytes
+from roomkit_sim.sim.cassette.tolerance import with_tolerance
 from roomkit_sim.sim.trace.events import Json
 
 __all__ = ["AsRecorded", "Audio", "ClientSide", "Deviation", "Verdict", "other_address"]
@@ -68,9 +69,19 @@ class ClientSide:
         matching: How its audio is compared.
         scrubber: As the one that recorded.
         ids: Learns what the client calls what it makes up.
+        is_tolerant: Whether it was recorded in real time, in which milliseconds are left to chance.
     """
 
-    def __init__(self, recorded: RecordedConnection, matching: Matching, scrubber: Scrubber, ids: IdMap) -> None:
+    def __init__(
+        self,
+        recorded: RecordedConnection,
+        matching: Matching,
+        scrubber: Scrubber,
+        ids: IdMap,
+        *,
+        is_tolerant: bool = False,
+    ) -> None:
+        self._is_tolerant = is_tolerant
         self.told = 0
         self.audio = bytearray()
         self._scrubber = scrubber
@@ -128,7 +139,8 @@ class ClientSide:
         match recorded.body:
             case Plain(message):
                 self._ids.learn(message, actual)
-                return canonical(self._ids.replayed(message)) == canonical(actual)
+                expected = canonical(self._ids.replayed(message))
+                return expected == self._canonical(expected, actual)
             case Opaque(data):
                 return data == clean_bytes(self._scrubber, payload)
             case Sound():
@@ -136,7 +148,11 @@ class ClientSide:
 
     def _deviation(self, what: str, step: ClientStep | None, actual: Json) -> Deviation:
         recorded = None if step is None else canonical(self._ids.replayed(_as_json(step)))
-        return Deviation(what, recorded, canonical(actual), step)
+        return Deviation(what, recorded, self._canonical(recorded, actual), step)
+
+    def _canonical(self, recorded: Json, actual: Json) -> Json:
+        message = canonical(actual)
+        return with_tolerance(recorded, message) if self._is_tolerant else message
 
 
 def _as_json(step: ClientStep) -> Json:

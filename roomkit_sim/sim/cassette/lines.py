@@ -56,7 +56,10 @@ class _Line(BaseModel):
 
 
 class HeaderLine(_Line):
-    """The first line."""
+    """The first line.
+
+    ``began_ms``: in real time, when the first connection was dialled in the run. ``faults``: the scenario's own.
+    """
 
     kind: Literal["cassette"] = "cassette"
     format: int
@@ -65,6 +68,8 @@ class HeaderLine(_Line):
     recorded: Annotated[str, Field(max_length=40)]
     models: list[str]
     versions: dict[str, str]
+    began_ms: Milliseconds | None = None
+    faults: list[dict[str, Any]] = []
 
 
 class DialLine(_Line):
@@ -204,6 +209,10 @@ def as_text(line: Line) -> str:
     values = line.model_dump(mode="json", by_alias=True, exclude_none=False)
     if isinstance(line, FrameLine):
         del values["base64" if line.base64 is None else "json"]
+    if isinstance(line, HeaderLine):
+        for name in ("began_ms", "faults"):
+            if values[name] in (None, []):
+                del values[name]
     if isinstance(line, TrackLine):
         del values["levels" if line.levels is None else "sha256"]
     text = json.dumps(values, ensure_ascii=False, separators=(", ", ": "))

@@ -197,6 +197,9 @@ class Header:
         versions: Of the packages that took part, by name.
         models: The models that were asked for, in the order in which they were.
         recorded: Date and time, ISO 8601 in UTC.
+        began_ns: When the first connection was dialled, counted from the start of the run; only in a recording that
+            was made in real time.
+        faults: What the scenario let go wrong meanwhile, as its file says it.
     """
 
     origin: Origin
@@ -204,6 +207,8 @@ class Header:
     versions: Mapping[str, str]
     models: tuple[str, ...]
     recorded: str
+    began_ns: int | None = None
+    faults: tuple[Mapping[str, Json], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

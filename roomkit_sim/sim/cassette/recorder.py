@@ -5,12 +5,12 @@ It observes a network and touches nothing: neither SDK nor websockets knows of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from roomkit_sim.sim.cassette.model import Cassette, Header, Origin, Way
 from roomkit_sim.sim.cassette.scrubbing import Scrubber, SecretScrubber
 from roomkit_sim.sim.cassette.tap import ConnectionTap, Dialled, Microphone
-from roomkit_sim.sim.trace.events import TraceEvent
+from roomkit_sim.sim.trace.events import Json, TraceEvent
 from roomkit_sim.sim.world.connection import ObservedConnection
 
 __all__ = ["CassetteRecorder"]
@@ -24,6 +24,7 @@ class CassetteRecorder:
         wants: Which hosts are recorded; all by default. What is no WebSocket is not recorded.
         scrubber: Sees everything before it is kept.
         microphone: What is kept of what callers said: ``audio``, or ``levels`` alone.
+        in_real_time: Whether the client takes time to think, so that a replay has to be held to the recorded moments.
     """
 
     def __init__(
@@ -33,7 +34,9 @@ class CassetteRecorder:
         wants: Callable[[str], bool] = lambda host: True,
         scrubber: Scrubber | None = None,
         microphone: Microphone = "audio",
+        in_real_time: bool = False,
     ) -> None:
+        self._in_real_time = in_real_time
         self._now_ns = now_ns
         self._wants = wants
         self._scrubber = scrubber or SecretScrubber()
@@ -41,7 +44,14 @@ class CassetteRecorder:
         self._taps: dict[int, ConnectionTap] = {}
         self._origins: dict[int, Origin] = {}
 
-    def cassette(self, provider: str, *, recorded: str, versions: Mapping[str, str]) -> Cassette:
+    def cassette(
+        self,
+        provider: str,
+        *,
+        recorded: str,
+        versions: Mapping[str, str],
+        faults: Sequence[Mapping[str, Json]] = (),
+    ) -> Cassette:
         """What was recorded so far.
 
         It is ``live`` only if every connection was a real one to another machine: that is read from the connections,
@@ -51,6 +61,7 @@ class CassetteRecorder:
             provider: Such as ``"gemini-live"``.
             recorded: Date and time, ISO 8601 in UTC.
             versions: Of the packages that took part.
+            faults: What was let go wrong meanwhile.
         """
         # One that was given up before it asked for anything was dialled all the same.
         taps = {id: tap for id, tap in self._taps.items() if tap.is_websocket is not False}
@@ -58,7 +69,9 @@ class CassetteRecorder:
         led_somewhere = [id for id, tap in taps.items() if tap.is_websocket]
         is_live = bool(led_somewhere) and all(self._origins[id] == "live" for id in led_somewhere)
         models = dict.fromkeys(model for tap in taps.values() for model in tap.models)
-        header = Header("live" if is_live else "simulated", provider, dict(versions), tuple(models), recorded)
+        origin: Origin = "live" if is_live else "simulated"
+        began_ns = first_ns if self._in_real_time else None
+        header = Header(origin, provider, dict(versions), tuple(models), recorded, began_ns, tuple(faults))
         connections = (tap.recorded(number, first_ns) for number, tap in enumerate(taps.values(), start=1))
         return Cassette(header, tuple(connections))
 

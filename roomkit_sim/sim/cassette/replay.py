@@ -14,12 +14,16 @@ from roomkit_sim.sim.cassette.drift import Drift, Leftover, record_anew
 from roomkit_sim.sim.cassette.microphone import Matching
 from roomkit_sim.sim.cassette.model import Cassette, RecordedConnection
 from roomkit_sim.sim.cassette.mutation import Mutation
+from roomkit_sim.sim.cassette.pace import Pace
 from roomkit_sim.sim.cassette.replayed import ReplayedConnection
 from roomkit_sim.sim.cassette.script import Script, mutated, server_steps
 from roomkit_sim.sim.cassette.scrubbing import Scrubber, SecretScrubber
 from roomkit_sim.sim.cassette.stage import Identity
 
 __all__ = ["ReplayServer"]
+
+BYTES_PER_SAMPLE = 2
+NS_PER_S = 1_000_000_000
 
 Identify = Callable[[tuple[str, int]], Identity]
 """From a client's address to what is known of its connection."""
@@ -39,6 +43,9 @@ class ReplayServer:
         identify: Knows connections, their calls and the traces of these, into which the notes of the recording go;
             without it connections are counted, and of no call.
         on_drift: Told at once what drifts.
+        disturbances: What others than this server do to the call, for people.
+        now_ns: Nanoseconds since the start of the run. With it, a replay of what was recorded in real time is held to
+            the recorded moments.
     """
 
     def __init__(
@@ -51,15 +58,19 @@ class ReplayServer:
         scrubber: Scrubber | None = None,
         identify: Identify | None = None,
         on_drift: Callable[[Drift], None] | None = None,
+        disturbances: Sequence[str] = (),
+        now_ns: Callable[[], int] | None = None,
     ) -> None:
+        self._now_ns = now_ns
         self.cassette = cassette
         self.matching: Matching = matching
         self.scale = scale
         self.scrubber: Scrubber = scrubber or SecretScrubber()
         self.sessions: list[ReplayedConnection] = []
         self.drifts: list[Drift] = []
-        self.is_mutated = bool(mutations)
+        self.is_mutated = bool(mutations or disturbances)
         self._mutations = tuple(mutations)
+        self._changes = (*map(str, mutations), *disturbances)
         self._identify = identify
         self._numbers = itertools.count(1)
         self._unused = list(cassette.connections)
@@ -107,7 +118,7 @@ class ReplayServer:
         leftovers = self.leftovers()
         if leftovers:
             detail = "".join(f"\n  {leftover}" for leftover in leftovers)
-            changes = "".join(f"\n  after {mutation}" for mutation in self._mutations)
+            changes = "".join(f"\n  after {change}" for change in self._changes)
             anew = record_anew(self.cassette.header.origin)
             raise CassetteDriftError(
                 f"the call ended before all that was recorded had happened:{detail}{changes}\n  what to do  see why "
@@ -165,11 +176,26 @@ class ReplayServer:
         self._unused.remove(candidates[0])
         return candidates[0]
 
-    def script_of(self, recorded: RecordedConnection) -> Script:
+    def pace_of(self, recorded: RecordedConnection) -> Pace | None:
+        """The moments to which a connection is held; nothing for a recording in virtual time."""
+        began_ns = self.cassette.header.began_ns
+        if began_ns is None or self._now_ns is None:
+            return None
+        start_ns = round(asyncio.get_running_loop().time() * NS_PER_S) - self._now_ns()
+        return Pace(start_ns + round((began_ns + recorded.dialled_ns) * self.scale), self.scale)
+
+    def script_of(self, recorded: RecordedConnection, pace: Pace | None) -> Script:
         """What the server does on a connection."""
         changes = [mutation for mutation in self._mutations if mutation.conn == recorded.number]
         steps = mutated(server_steps(recorded), changes)
-        return Script(steps, scale=self.scale, waits_for_audio=self.matching != "ignore")
+        track = recorded.tracks.get("sent")
+        return Script(
+            steps,
+            scale=self.scale,
+            waits_for_audio=self.matching != "ignore",
+            pace=pace,
+            audio_rate=0 if track is None else track.rate_hz * BYTES_PER_SAMPLE,
+        )
 
     def drifted(self, drift: Drift) -> None:
         """Only the first drift counts: what comes after it comes of it."""
@@ -179,7 +205,7 @@ class ReplayServer:
             drift,
             path=self.cassette.path,
             origin=self.cassette.header.origin,
-            mutations=tuple(map(str, self._mutations)),
+            mutations=self._changes,
         )
         self.drifts.append(full)
         for listener in tuple(self._listeners):

@@ -13,7 +13,8 @@ from roomkit_sim.sim.cassette.client_side import Audio, ClientSide, Deviation, o
 from roomkit_sim.sim.cassette.drift import Drift
 from roomkit_sim.sim.cassette.ids import IdMap
 from roomkit_sim.sim.cassette.model import Close, Frame, Loss, Note, RecordedConnection
-from roomkit_sim.sim.cassette.script import Script, ServerStep
+from roomkit_sim.sim.cassette.pace import Pace
+from roomkit_sim.sim.cassette.script import ClientStep, Script, ServerStep
 from roomkit_sim.sim.cassette.speaking import MessageWriter
 from roomkit_sim.sim.cassette.stage import Stage
 from roomkit_sim.sim.cassette.wire import CLOSE, WireReader, close_data, frame, refusal
@@ -51,6 +52,7 @@ class ReplayedConnection(asyncio.Protocol):
         self._writer: MessageWriter
         self._sink: TraceSink | None = None
         self._closed_by_server = self._failed = False
+        self._pace: Pace | None = None
 
     # The contract of a server's session
 
@@ -111,15 +113,20 @@ class ReplayedConnection(asyncio.Protocol):
             self._drift(Deviation("the client dialled once more than was recorded", None, address(path)))
             return
         ids = IdMap()
-        self._client = ClientSide(recorded, self._stage.matching, self._stage.scrubber, ids)
+        self._pace = pace = self._stage.pace_of(recorded)
+        self._client = ClientSide(
+            recorded, self._stage.matching, self._stage.scrubber, ids, is_tolerant=pace is not None
+        )
         self._writer = MessageWriter(recorded.number, ids)
         self.recorded = recorded
         deviation = other_address(recorded, path)
         if deviation is not None:
             self._drift(deviation)
             return
-        self.script = self._stage.script_of(recorded)
+        self.script = self._stage.script_of(recorded, pace)
         opens_ns = self._made_ns + round(recorded.opened_ns * self._stage.scale)
+        held_ns = None if pace is None else pace.held(opens_ns, recorded.opened_ns)
+        opens_ns = opens_ns if held_ns is None else max(held_ns, self._made_ns)
         self._timer = self._at(opens_ns, lambda: self._answer(recorded, answer))
 
     def _answer(self, recorded: RecordedConnection, accepted: bytes) -> None:
@@ -148,13 +155,17 @@ class ReplayedConnection(asyncio.Protocol):
                 self.script.told(self._now_ns())
 
     def _on_close(self, code: int) -> None:
-        was_expected = self._client.expects_close
+        was_expected, step = self._client.expects_close, self._client.next
         verdict = self._client.closed(code)
         if isinstance(verdict, Deviation) and not self._closed_by_server and not self._stage.is_mutated:
             self._drift(verdict)
             return
         self.script.told(self._now_ns())
         if self._closed_by_server:
+            return
+        if step is not None and was_expected and self._is_its_moment(step):
+            # It only thought faster: what came meanwhile comes.
+            self.script.deafen()
             return
         if was_expected:
             # What it did not wait for does not come any more, and must not hold up the end.
@@ -165,6 +176,9 @@ class ReplayedConnection(asyncio.Protocol):
         self.script = Script([])
         self._transport.write(frame(CLOSE, code.to_bytes(2, "big")))
         self._transport.close()
+
+    def _is_its_moment(self, step: ClientStep) -> bool:
+        return self._pace is not None and self._pace.held(self._now_ns(), step.event.t_ns) is not None
 
     # What the server does
 

@@ -8,16 +8,19 @@ time shifts all that follows from it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from roomkit_sim.sim.cassette.model import Close, Event, Frame, Loss, RecordedConnection, Sound
 from roomkit_sim.sim.cassette.mutation import Mutation
+from roomkit_sim.sim.cassette.pace import LATE_NS, Pace
 
 __all__ = ["ClientStep", "Script", "ServerStep", "client_steps", "mutated", "server_steps"]
 
 NO_CLOSE_FRAME = 1006
 _MS = 1_000_000
+_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +155,29 @@ class Script:
         steps: What the server does.
         scale: Multiplies all times of the recording; 0.5 is twice as fast.
         waits_for_audio: Whether the client's audio counts as a cause.
+        pace: The moments of the recording, where the replay is held to these.
+        audio_rate: Bytes of the client's audio in a second.
     """
 
-    def __init__(self, steps: Sequence[ServerStep], *, scale: float = 1.0, waits_for_audio: bool = True) -> None:
+    def __init__(
+        self,
+        steps: Sequence[ServerStep],
+        *,
+        scale: float = 1.0,
+        waits_for_audio: bool = True,
+        pace: Pace | None = None,
+        audio_rate: int = 0,
+    ) -> None:
+        self._pace = pace
+        self._ahead_bytes = round(audio_rate * LATE_NS / _NS_PER_S)
         self._steps = steps
         self._scale = scale
         self._waits_for_audio = waits_for_audio
         self._next = 0
         self._messages_ns: list[int] = []
-        self._audio_bytes = 0
-        # When so much audio had arrived as each step needs; steps need ever more, so those that have it come first.
-        self._audio_ns: list[int] = []
+        # How much audio had arrived, and when.
+        self._heard_bytes: list[int] = []
+        self._heard_ns: list[int] = []
         self._last_ns = 0
 
     @property
@@ -191,14 +206,19 @@ class Script:
             self._next += 1
         return list(self._steps[begin : self._next])
 
+    def deafen(self) -> None:
+        """The client says nothing more: do not wait for sound."""
+        self._waits_for_audio = False
+
     def heard(self, size: int, now_ns: int) -> None:
         """So many bytes of the client's audio came."""
-        self._audio_bytes += size
-        while len(self._audio_ns) < len(self._steps) and self._needs(len(self._audio_ns)) <= self._audio_bytes:
-            self._audio_ns.append(now_ns)
+        self._heard_bytes.append(size + (self._heard_bytes[-1] if self._heard_bytes else 0))
+        self._heard_ns.append(now_ns)
 
-    def _needs(self, index: int) -> int:
-        return self._steps[index].audio_bytes
+    def _audio_ns(self, size: int) -> int | None:
+        """When so much audio had arrived; nothing while it has not."""
+        place = bisect_left(self._heard_bytes, size)
+        return self._heard_ns[place] if place < len(self._heard_ns) else None
 
     def due_ns(self) -> int | None:
         """When the next step is to be done; nothing while the client has to do something before, or at the end."""
@@ -207,12 +227,22 @@ class Script:
         step = self._steps[self._next]
         if step.messages >= len(self._messages_ns):
             return None
+        due = self._caused_ns(step, 0)
+        likely = due if due is not None or self._pace is None else self._caused_ns(step, self._ahead_bytes)
+        if self._pace is not None and likely is not None:
+            held = self._pace.held(likely, step.event.t_ns)
+            due = due if held is None else max(held, self._messages_ns[step.messages])
+        return None if due is None else max(due + step.extra_ns, self._last_ns)
+
+    def _caused_ns(self, step: ServerStep, ahead: int) -> int | None:
+        """When a step is due by its causes; nothing while there is less audio, but for so many bytes that will come."""
         due = self._messages_ns[step.messages] + self._scaled(step.since_message_ns)
-        if self._waits_for_audio and step.audio_bytes:
-            if self._next >= len(self._audio_ns):
-                return None
-            due = max(due, self._audio_ns[self._next] + self._scaled(step.since_audio_ns))
-        return max(due + step.extra_ns, self._last_ns)
+        if not self._waits_for_audio or not step.audio_bytes:
+            return due
+        heard_ns = self._audio_ns(step.audio_bytes - min(ahead, step.audio_bytes))
+        if heard_ns is None:
+            return None
+        return max(due, heard_ns + (LATE_NS if ahead else 0) + self._scaled(step.since_audio_ns))
 
     def take(self, now_ns: int) -> ServerStep:
         """The next step is done now."""

@@ -8,6 +8,7 @@ from typing import Protocol
 from roomkit_sim.sim.cassette.drift import Drift
 from roomkit_sim.sim.cassette.microphone import Matching
 from roomkit_sim.sim.cassette.model import RecordedConnection
+from roomkit_sim.sim.cassette.pace import Pace
 from roomkit_sim.sim.cassette.script import Script
 from roomkit_sim.sim.cassette.scrubbing import Scrubber
 from roomkit_sim.sim.trace.recorder import TraceSink
@@ -43,7 +44,11 @@ class Stage(Protocol):
         """The recorded connection that is replayed for the one that is dialled now."""
         ...
 
-    def script_of(self, recorded: RecordedConnection) -> Script:
+    def pace_of(self, recorded: RecordedConnection) -> Pace | None:
+        """The moments to which it is held, if it is."""
+        ...
+
+    def script_of(self, recorded: RecordedConnection, pace: Pace | None) -> Script:
         """What its server does."""
         ...
 

@@ -31,6 +31,8 @@ def render(cassette: Cassette) -> str:
             recorded=header.recorded,
             models=list(header.models),
             versions=dict(sorted(header.versions.items())),
+            began_ms=None if header.began_ns is None else form.milliseconds(header.began_ns),
+            faults=[dict(fault) for fault in header.faults],
         )
     ]
     for connection in cassette.connections:
@@ -92,7 +94,16 @@ def parse(data: bytes, path: Path, load_track: LoadTrack) -> Cassette:
         except ValueError as error:
             at, reason = error.args
             raise CassetteError(reason, path=path, line=at) from error
-    about = Header(header.origin, header.provider, header.versions, tuple(header.models), header.recorded)
+    began_ns = None if header.began_ms is None else form.nanoseconds(header.began_ms)
+    about = Header(
+        header.origin,
+        header.provider,
+        header.versions,
+        tuple(header.models),
+        header.recorded,
+        began_ns,
+        tuple(header.faults),
+    )
     return Cassette(about, tuple(built), path)
 
 

@@ -44,11 +44,11 @@ def track_path(cassette: Path, sha256: str) -> Path:
 
 
 def encode(pcm: bytes, rate_hz: int) -> bytes:
-    """PCM16 mono as FLAC, lossless."""
+    """PCM16 mono as FLAC, lossless, as small as it gets."""
     import soundfile
 
     file = io.BytesIO()
-    soundfile.write(file, from_bytes(padded(pcm)), rate_hz, format="FLAC", subtype="PCM_16")
+    soundfile.write(file, from_bytes(padded(pcm)), rate_hz, format="FLAC", subtype="PCM_16", compression_level=1.0)
     return file.getvalue()
 
 

@@ -16,7 +16,9 @@ from roomkit_sim.sim.report.heat_map import heat_map_lines
 from roomkit_sim.sim.report.staging import Staging
 from roomkit_sim.sim.report.terminal import terminal_lines
 from roomkit_sim.sim.report.write import write_report
+from roomkit_sim.sim.runner.leftovers import recording_lines
 from roomkit_sim.sim.runner.live_allowance import LiveAllowance
+from roomkit_sim.sim.runner.recordings import UNPLAYED, cassette_of
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.simulate import Run, run_plan
 from roomkit_sim.sim.scenario.caller import Say
@@ -84,15 +86,23 @@ def play_files(
         for plan in plans(source, chosen, shown, mode, disturbing.conditions_of(source.scenario))
     ]
     staging, rehearsals = Staging(staging_folder(output)), Rehearsals()
+    used: list[str] = []
+    unplayed: list[str] = []
     try:
         for number, plan in enumerate(todo, start=1):
             say(f"[{number}/{len(todo)}] {plan.id}")
             run = _played(plan, allowance or LiveAllowance(0), rehearsals, staging, say)
             _keep(run, staging, output, policy, say)
+            if run is not None:
+                used.append(cassette_of(plan))
+                unplayed += [f"{plan.id}: {one.message}" for one in run.findings if one.code == UNPLAYED]
+                for note in run.notes if mode.recording != "none" else ():
+                    say(f"  {note}")
         totals = write_report(staging, output, shlex.join(["roomkit-sim", *sys.argv[1:]]))
     finally:
         staging.discard()
-    for line in (*heat_map_lines(totals.heat_maps), *terminal_lines(totals, output)):
+    leftovers = recording_lines(mode, used, unplayed)
+    for line in (*heat_map_lines(totals.heat_maps), *terminal_lines(totals, output), *leftovers):
         say(line)
     return totals.passed == totals.calls
 

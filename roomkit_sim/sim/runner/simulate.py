@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from roomkit_sim.errors import NothingToDisturbError, ScenarioError, SimulationError
 from roomkit_sim.sim.adapters.roomkit import RoomKitAdapter
+from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.checks.checked_call import CheckedCall
 from roomkit_sim.sim.checks.codes import CODES
 from roomkit_sim.sim.checks.findings import Finding
@@ -23,7 +25,7 @@ from roomkit_sim.sim.runner.call_record import closed_record
 from roomkit_sim.sim.runner.live_allowance import LiveAllowance
 from roomkit_sim.sim.runner.moments import Marks
 from roomkit_sim.sim.runner.play import PlayedRun, play
-from roomkit_sim.sim.runner.recordings import Tape, keep, tape_for
+from roomkit_sim.sim.runner.recordings import Tape, is_mutated, is_rehearsed, keep, tape_for, why_not_kept
 from roomkit_sim.sim.runner.rehearsal import Rehearsals
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.scenario.condition import NO_CONDITION, Condition
@@ -199,26 +201,27 @@ def run_plan(
     rehearsals = rehearsals or Rehearsals()
     answer = load_application(plan.scenario.apps[plan.provider], plan.app_place) if app is None else app
     sound = rehearsals.sound(plan)
-    rehearsal = None
-    if plan.condition or any(fault.stage for fault in plan.all_faults):
-        rehearsal = rehearsals.of(plan, sound, answer, _rehearse)
+    rehearsal, tape = None, tape_for(plan)
+    faults, _ = plan.placed_faults(is_replay=tape.has_faults)
+    if plan.condition or any(fault.stage for fault in faults):
+        rehearsal = rehearsals.of(plan, sound, answer, partial(_rehearse, Tape(tape.cassette)))
         not_concerned = rehearsal.why_not_concerned(plan.requires)
         if not_concerned is not None:
             raise NothingToDisturbError(f"{plan.id}: {not_concerned}")
-    marks = None if rehearsal is None else rehearsal.marks(plan.all_faults)
-    tape = tape_for(plan)
+    marks = None if rehearsal is None else rehearsal.marks(faults)
     played = _play(plan, sound, answer, marks, tape, allowance)
     if tape.cassette is not None and plan.mode.recording == "new_episodes" and _has_drifted(played):
         tape = tape_for(plan, drifted=True)
         played = _play(plan, sound, answer, marks, tape, allowance)
+    notes = (*sound.notes, *_taped(plan, tape))
+    calls = _checked(plan, played, notes)
     if played.cassette is not None:
-        keep(plan, played.cassette)
-    notes = (*sound.notes, *_taped(tape))
-    calls = [
-        CheckedCall(record, run_checks(Subject(record, call.spec.expect, plan.locator(index))))
-        for index, call in enumerate(played.calls)
-        for record in [closed_record(plan, played, call, notes)]
-    ]
+        again = _replayed(plan, played.cassette, sound, answer) if is_rehearsed(plan) else []
+        refused = why_not_kept(plan, _findings(calls), _findings(again))
+        if refused is None:
+            keep(plan, played.cassette)
+        else:
+            notes = (*notes, refused)
     if plan.may_miss and not strikes(calls[0].record):
         raise NothingToDisturbError(f"{plan.id}: the moment at which it would go wrong never came")
     if plan.condition and rehearsal is not None:
@@ -236,21 +239,41 @@ def _play(
         return play(admitted, sound, answer, RoomKitAdapter(), marks, tape)
 
 
-def _taped(tape: Tape) -> tuple[str, ...]:
+def _checked(plan: Plan, played: PlayedRun, notes: Sequence[str]) -> list[CheckedCall]:
+    return [
+        CheckedCall(record, run_checks(Subject(record, call.spec.expect, plan.locator(index))))
+        for index, call in enumerate(played.calls)
+        for record in [closed_record(plan, played, call, notes)]
+    ]
+
+
+def _findings(calls: Sequence[CheckedCall]) -> list[Finding]:
+    return [finding for call in calls for finding in call.findings]
+
+
+def _replayed(plan: Plan, cassette: Cassette, sound: Sound, answer: Answer) -> list[CheckedCall]:
+    """What comes of a recording that was just made."""
+    again = replace(plan, mode=Mode(against="replay", recordings=plan.mode.recordings))
+    tape = Tape(cassette, has_faults=bool(cassette.header.faults))
+    return _checked(again, play(again, sound, answer, RoomKitAdapter(), tape=tape), ())
+
+
+def _taped(plan: Plan, tape: Tape) -> tuple[str, ...]:
     """What a reader of the report must know of a replay."""
     if tape.cassette is None:
         return ()
     header = tape.cassette.header
     whom = {"live": "the service", "simulated": "our own server", "imported": "a file of something else"}[header.origin]
-    return (f"replayed: recorded from {whom} on {header.recorded}",)
+    said = f"replayed: recorded from {whom} on {header.recorded}"
+    return (f"{said}; disturbed, so no longer what was recorded" if is_mutated(plan, tape) else said,)
 
 
 def _has_drifted(played: PlayedRun) -> bool:
     return any(event.name == "world.drift" for call in played.calls for event in call.recorder.events)
 
 
-def _rehearse(plan: Plan, sound: Sound, answer: Answer) -> tuple[CallRecord, ...]:
-    played = play(plan, sound, answer, RoomKitAdapter())
+def _rehearse(tape: Tape, plan: Plan, sound: Sound, answer: Answer) -> tuple[CallRecord, ...]:
+    played = play(plan, sound, answer, RoomKitAdapter(), tape=tape)
     return tuple(closed_record(plan, played, call, sound.notes) for call in played.calls)
 
 

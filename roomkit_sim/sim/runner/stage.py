@@ -20,7 +20,7 @@ from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.runner.fates import Fates, Missed, why_never
 from roomkit_sim.sim.runner.live_call import LiveCall
 from roomkit_sim.sim.runner.moments import FrameCounter, Marks, arm
-from roomkit_sim.sim.runner.recordings import Tape, near
+from roomkit_sim.sim.runner.recordings import Tape, faults_as_json, near
 from roomkit_sim.sim.runner.service import FakeService, LiveService, RecordedService, Service
 from roomkit_sim.sim.runner.sound import Sound
 from roomkit_sim.sim.runner.strikes import Strikes, passes_gates
@@ -66,8 +66,7 @@ class Stage:
         self.tap = Wiretap(self._sink_of, self.now_ns)
         self.world.network.observers.append(self.tap)
         self.switches = Switchboard(_switches_of(plan))
-        # What went wrong when it was recorded is in the recording.
-        self.faults, self.fault_places = plan.placed_faults(is_replay=tape.cassette is not None)
+        self.faults, self.fault_places = plan.placed_faults(is_replay=tape.has_faults)
         self._fates = Fates(self.faults, self.now_ns)
         self._frames = FrameCounter(self._is_of_the_first)
         self.service = self._make_service(sound, tape.cassette)
@@ -89,7 +88,7 @@ class Stage:
         if not self.service.tells_by_itself:
             for live_call in self.calls.values():
                 observe_wire(live_call.recorder, Mind(scenario.mind, scenario.agent_of))
-        self.recorder = CassetteRecorder(self.now_ns, scrubber=self._scrubber()) if tape.records else None
+        self.recorder = self._make_recorder() if tape.records else None
         if self.recorder is not None:
             self.world.network.observers.append(self.recorder)
             for live_call in self.calls.values():
@@ -102,12 +101,22 @@ class Stage:
     def _scrubber(self) -> SecretScrubber:
         return SecretScrubber(read_rules(near(self.plan.mode.recordings), os.environ))
 
+    def _make_recorder(self) -> CassetteRecorder:
+        in_real_time = self.plan.mode.clock == "real"
+        return CassetteRecorder(self.now_ns, scrubber=self._scrubber(), in_real_time=in_real_time)
+
     def _make_service(self, sound: Sound, cassette: Cassette | None) -> Service:
         scenario = self.plan.scenario
         if cassette is not None:
-            replay = ReplayServer(cassette, scrubber=self._scrubber(), identify=self._identify, on_drift=self._drifted)
-            # An application that is disturbed need not do what it did.
-            replay.is_mutated = bool(self.faults)
+            replay = ReplayServer(
+                cassette,
+                scrubber=self._scrubber(),
+                identify=self._identify,
+                on_drift=self._drifted,
+                # An application that is disturbed need not do what it did.
+                disturbances=[f"{fault.do} at {fault.when}" for fault in self.faults],
+                now_ns=self.now_ns,
+            )
             return RecordedService(replay)
         if self.plan.mode.against == "live":
             return LiveService()
@@ -174,7 +183,12 @@ class Stage:
         if self.recorder is None or self.is_stopped or self.is_spoiled:
             return None
         date = self.world.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-        return self.recorder.cassette(self.plan.provider, recorded=date, versions=sdk_versions(self.plan.provider))
+        return self.recorder.cassette(
+            self.plan.provider,
+            recorded=date,
+            versions=sdk_versions(self.plan.provider),
+            faults=faults_as_json(self.faults),
+        )
 
     def note_lag(self, lag: LagMeter) -> None:
         """Say when the machine was behind real time."""

@@ -75,7 +75,7 @@ class Plan:
         """What goes wrong, and where each of it stands as ``file:line``.
 
         Args:
-            is_replay: Whether a recording is replayed, which has in it what the scenario says.
+            is_replay: Whether a recording is replayed that has in it what the scenario says.
         """
         locate = self.locator(0)
         own = [(fault, locate("faults", index)) for index, fault in enumerate(self.scenario.faults)]
@@ -91,9 +91,10 @@ class Plan:
 
     @property
     def undisturbed(self) -> Plan:
-        """The same in simulated time, and nothing goes wrong: what it would have come to."""
+        """The same in simulated time, and nothing goes wrong: what it would have come to. A replay stays one."""
         scenario = self.scenario.model_copy(update={"faults": ()})
-        return replace(self, scenario=scenario, mode=SIMULATED, condition="", faults=(), requires=(), may_miss=False)
+        mode = self.mode if self.mode.against == "replay" else SIMULATED
+        return replace(self, scenario=scenario, mode=mode, condition="", faults=(), requires=(), may_miss=False)
 
     @property
     def slug(self) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from roomkit_sim import Agent
+from roomkit_sim import Agent, RealtimeVoiceChannel
 from roomkit_sim.errors import CassetteError, ScenarioError
-from roomkit_sim.sim import PhoneLine, Run, simulate
+from roomkit_sim.sim import Call, PhoneLine, Run, simulate
 from roomkit_sim.sim.checks.findings import Severity
 from roomkit_sim.sim.faults.excuses import strikes
 from roomkit_sim.sim.runner import stage
@@ -19,6 +21,7 @@ from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.scenario.condition import Condition
 from roomkit_sim.sim.scenario.faults import Cut
 from roomkit_sim.sim.scenario.mode import Mode
+from roomkit_sim.sim.world.lag import LagMeter
 from tests.sim.runner.finance_line import SCENARIOS, agents, application, short_call
 
 WITH_TRANSCRIPTS: dict[str, Any] = short_call()
@@ -120,6 +123,57 @@ def test_a_recording_is_named_as_the_user_would_type_it(
         replay(folder.parent / "nowhere")
 
 
+def with_weather(described: str) -> Answer:
+    place = {"type": "object", "properties": {"place": {"type": "string", "description": described}}}
+    tool = {"name": "weather", "description": "The weather.", "parameters": place}
+    return application(channel=partial(RealtimeVoiceChannel, tools=[tool]))
+
+
+def opening_with(*texts: str) -> Answer:
+    """An application that tells the model these, one after the other, when the call begins."""
+    channels: list[RealtimeVoiceChannel] = []
+    connect = application(after_install=lambda handler, channel: channels.append(channel))
+
+    async def answer(line: PhoneLine) -> Call:
+        call = await connect(line)
+        for text in texts:
+            await channels[-1].inject_text(call.session, text)
+        return call
+
+    return answer
+
+
+def drift_between(folder: Path, before: Answer, after: Answer) -> str:
+    """What is said of the second application where the first one was recorded."""
+    play(folder, app=before, recording="all")
+    assert "WIRE080" not in [finding.code for finding in replay(folder, before).findings]
+    [told] = [finding.message for finding in replay(folder, after).findings if finding.code == "WIRE080"]
+    return told
+
+
+def test_a_changed_tool_schema_is_shown_where_it_differs(tmp_path: Path) -> None:
+    told = drift_between(tmp_path, with_weather("A city"), with_weather("A city and its country"))
+    assert "connection 1, client message 1" in told
+    assert "functionDeclarations[0].parametersJsonSchema.properties.place.description" in told
+    assert '"A city"' in told
+    assert '"A city and its country"' in told
+
+
+def test_a_changed_order_shows_what_was_to_come_first(tmp_path: Path) -> None:
+    one, other = "The caller is in a hurry.", "The caller is a customer."
+    told = drift_between(tmp_path, opening_with(one, other), opening_with(other, one))
+    assert "the client sent another message than was recorded" in told
+    assert "connection 1, client message 2" in told
+    assert told.index(one) < told.index(other)
+    assert "record anew: --sim-record=all" in told
+
+
+def test_a_greeting_that_comes_before_the_handoff_and_not_after_it_is_shown_where_it_comes(tmp_path: Path) -> None:
+    told = drift_between(tmp_path, application(), opening_with("Greet the caller."))
+    assert "connection 1, client message 2" in told
+    assert told.index("toolResponse") < told.index("Greet the caller.")
+
+
 def test_a_call_that_no_longer_goes_as_recorded_is_a_new_episode(tmp_path: Path) -> None:
     play(tmp_path, recording="all")
     run = play(tmp_path, app=changed_voice(), recording="new_episodes")
@@ -138,6 +192,37 @@ def test_a_call_that_ends_before_its_recording_does_is_told_of(recorded: tuple[P
     )
     [told, *_] = [finding for finding in run.findings if finding.code == "WIRE081"]
     assert told.severity is Severity.WARNING
+
+
+@pytest.fixture
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is 0.4 s behind real time in the middle of the call."""
+
+    async def lags(meter: LagMeter) -> None:
+        await asyncio.sleep(2)
+        meter.late.append((2_000_000_000, 400_000_000))
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(LagMeter, "run", lags)
+
+
+@pytest.mark.usefixtures("slow_machine")
+def test_a_call_during_which_the_machine_lagged_is_not_recorded_over_a_whole_one(tmp_path: Path) -> None:
+    play(tmp_path, recording="all")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    run = play(tmp_path, recording="all", clock="real")
+    assert "INVALID009" in [finding.code for finding in run.findings]
+    assert run.notes[-1] == "not recorded, what was there is as it was: this machine was 400 ms behind real time"
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_call_in_real_time_that_failed_with_our_own_server_is_not_recorded(tmp_path: Path) -> None:
+    wrong = {**WITH_TRANSCRIPTS, "expect": {"route": ["agent-triage"]}}
+    mode = Mode(recordings=tmp_path, recording="all", clock="real")
+    run = simulate(wrong, app=application(), base_dir=SCENARIOS, mode=mode)
+    assert not run.passed
+    assert run.notes[-1].startswith("not recorded")
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("recording", ["all", "once", "new_episodes"])
