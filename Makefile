@@ -9,8 +9,13 @@ ON_THE_WIRE := tests/sim/world tests/sim/trace tests/sim/servers tests/sim/casse
 	tests/providers/gemini tests/providers/openai tests/providers/realtime scenarios/finance/triage.scenario.yaml \
 	scenarios/finance/barge-in.scenario.yaml scenarios/finance/go-away.scenario.yaml scenarios/software
 
+# Those whose calls are committed below recordings/, as our own server answers them.
+RECORDED := scenarios/clinic/language.scenario.yaml scenarios/software/illegal-transition.scenario.yaml \
+	$(addprefix scenarios/finance/,$(addsuffix .scenario.yaml,handoff barge-in human hang-up unknown-target \
+	unknown-utterance two-calls go-away))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup test scenarios lint types scan bench parity lossy format coverage lock goldens websockets15 speech clean
+.PHONY: help setup test scenarios record replay lint types scan bench parity lossy format coverage lock goldens websockets15 speech clean
 
 help:  ## list the targets
 	@grep -E '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,6 +45,12 @@ $(OLDER)/.ready: $(READY) requirements-websockets15.lock
 
 scenarios: $(READY)  ## run the shipped scenarios and write reports/latest/
 	$(BIN)/python -m pytest scenarios -n auto --dist worksteal
+
+record: $(READY)  ## record the shipped calls below recordings/ anew, from our own server over loopback sockets
+	$(BIN)/roomkit-sim record $(RECORDED) --provider fake --clock real --mode all --output reports/record
+
+replay: $(READY)  ## replay the calls below recordings/, without any server
+	$(BIN)/python -m pytest $(RECORDED) --sim-provider=replay --sim-output reports/replay
 
 lint: $(READY)  ## style, formatting, import layers
 	$(BIN)/ruff check .
@@ -79,4 +90,4 @@ lock:  ## compile requirements.lock anew (needs uv)
 	echo websockets==15.0.1 | uv pip compile - --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-websockets15.lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) reports/latest reports/websockets15 .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) reports/latest reports/record reports/replay reports/websockets15 .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
