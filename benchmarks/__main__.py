@@ -7,7 +7,7 @@ import platform
 import sys
 from functools import partial
 
-from benchmarks import call, floor, handoff_gap, lossy, parity, runtime, shares, startup
+from benchmarks import call, floor, handoff_gap, lossy, parity, replay, runtime, shares, startup
 
 SECONDS = 60
 ROUNDS = 3
@@ -28,6 +28,7 @@ def main() -> None:
         peak = call.peak_memory_mb(provider, SECONDS)
         print(f"peak memory of one {SECONDS} s call with its record, {provider}: {peak:.0f} MB")
     gap_of_a_handoff()
+    speed_of_a_replay()
     given, without = startup.plugin_ms(9)
     added = f"{given:.0f} ms with the plugin, {without:.0f} ms with -p no:roomkit_sim"
     print(f"\nan unrelated pytest run: {added}: {given - without:+.0f} ms (under 50)")
@@ -43,6 +44,15 @@ def gap_of_a_handoff() -> None:
         print(
             f"  {provider:<16} make-before-break {overlapping:5.0f}   plain reconnect {one_by_one:5.0f}   "
             f"ratio {overlapping / one_by_one:.3f}, {one_by_one - overlapping:+.0f} ms without overlap"
+        )
+
+
+def speed_of_a_replay() -> None:
+    print("\na call with our own server and its replay, CPU time (replay at least as fast: 1.00 or less)")
+    for provider in call.APPS:
+        faked, replayed = replay.compare(provider, ROUNDS)
+        print(
+            f"  {provider:<16} call {faked * 1000:5.0f} ms   replay {replayed * 1000:5.0f} ms   {replayed / faked:5.2f}"
         )
 
 
@@ -76,7 +86,14 @@ def speed_of_a_call() -> None:
             print(f"  {provider:<16}{name:<46} {speed:10.0f} {speed / bare:14.2f}")
 
 
-PARTS = {"all": main, "parity": parity.main, "lossy": lossy.main, "gap": gap_of_a_handoff, "speed": speed_of_a_call}
+PARTS = {
+    "all": main,
+    "parity": parity.main,
+    "lossy": lossy.main,
+    "gap": gap_of_a_handoff,
+    "speed": speed_of_a_call,
+    "replay": speed_of_a_replay,
+}
 
 
 if __name__ == "__main__":
