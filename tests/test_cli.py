@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -122,6 +125,45 @@ def test_show_and_diff_take_cassettes(tmp_path: Path) -> None:
     assert code == 1
     assert "the caller's sound on connection 1 differs" in text
     assert call("diff", a, tmp_path)[0] == 2
+
+
+COMMITTED = Path("recordings/gemini-live/scenarios--finance--handoff--short-handoff--gemini-live--s0")
+
+
+@pytest.mark.parametrize("command", ["show", "diff", "scenario-from"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text.replace('"format": 1', '"format": 2', 1), r":1: cassette format 2; .* reads format 1"),
+        (lambda text: text[:3000], "the file is cut short"),
+        (lambda text: text.replace('"code": 1000', '"code": 1001'), "is not the file that was recorded"),
+    ],
+    ids=["version", "cut", "edited"],
+)
+def test_a_damaged_cassette_is_one_message_and_exit_code_2(
+    command: str, damage: Callable[[str], str], message: str, tmp_path: Path
+) -> None:
+    shutil.copytree("recordings", tmp_path / "recordings")
+    path = tmp_path / COMMITTED / "cassette.jsonl"
+    path.write_text(damage(path.read_text()))
+    code, text = call(command, path, *([path] if command == "diff" else []))
+    assert code == 2
+    assert re.search(message, text)
+    assert "Traceback" not in text
+
+
+def test_what_is_neither_report_nor_cassette_is_said_to_be_neither(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere", Path("recordings")):
+        code, text = call("show", path)
+        assert code == 2
+        assert "expected a report's folder" in text
+        assert "or a cassette" in text
+
+
+def test_a_cassette_below_this_folder_is_named_as_it_was_typed(tmp_path: Path) -> None:
+    code, text = call("diff", COMMITTED, next(Path("recordings/gemini-live").glob("*human*")))
+    assert code == 1
+    assert f"  {COMMITTED}/cassette.jsonl:" in text
 
 
 def test_scenario_from_writes_a_scenario_with_its_sound(tmp_path: Path) -> None:

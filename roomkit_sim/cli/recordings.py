@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from roomkit_sim.cli.application import FAILED, app, stop
-from roomkit_sim.errors import RoomkitSimError, ScenarioError
+from roomkit_sim.errors import ReportError, RoomkitSimError, ScenarioError
 from roomkit_sim.sim.scenario.mode import RECORDINGS, Against, Clock, Mode, Recording
+
+DEFAULT_REPORT = Path("reports/latest")
 
 __all__ = ["diff", "import_file", "record", "scan", "scenario_from", "show"]
 
@@ -68,9 +70,9 @@ def import_file(
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(help="A report's folder; or a cassette: its folder, or its file.")] = Path(
-        "reports/latest"
-    ),
+    path: Annotated[
+        Path, typer.Argument(help="A report's folder; or a cassette: its folder, or its file.")
+    ] = DEFAULT_REPORT,
 ) -> None:
     """Show the handoffs of a report with their latencies, or a recorded call as a conversation with its times."""
     from roomkit_sim.sim.cassette.library import FILE, open_cassette
@@ -78,6 +80,11 @@ def show(
 
     is_cassette = path.name == FILE or (path / FILE).is_file()
     try:
+        if not is_cassette and not (path / "handoffs.csv").is_file() and path != DEFAULT_REPORT:
+            raise ReportError(
+                f"{path}: expected a report's folder, with handoffs.csv in it, or a cassette: its folder, with {FILE} "
+                f"in it, or that file. For a report, run the scenarios first (pytest scenarios/)"
+            )
         if not is_cassette:
             typer.echo(f"report {path}")
             _show_report(path)

@@ -92,7 +92,7 @@ class SimulationSession:
         except RoomkitSimError as error:
             self.staging.add_unplayed(plan, error)
             raise
-        if self.mode.against == "replay" or self.mode.recording != "none":
+        if self.mode.against == "replay":
             note_use(self.staging.folder, plan)
         return run
 

@@ -41,11 +41,9 @@ def test_frames_that_were_not_played_are_named_at_the_end(suite: pytest.Pytester
     )
 
 
-def test_a_run_that_has_nothing_to_do_with_recordings_says_nothing_of_them(suite: pytest.Pytester) -> None:
+def test_a_run_that_replays_nothing_but_what_it_records_says_nothing_of_them(suite: pytest.Pytester) -> None:
     suite.makefile(".scenario.yaml", a=scenario_text())
     suite.runpytest("--sim-record=once").assert_outcomes(passed=1)
     suite.makefile(".scenario.yaml", a=scenario_text(scenario="renamed"))
-    result = suite.runpytest()
-    assert "not used" not in result.stdout.str()
-    result = suite.runpytest("--sim-record=once")
-    result.stdout.fnmatch_lines(["1 recording was not used in this run*"])
+    for options in ([], ["--sim-record=once"]):
+        assert "not used" not in suite.runpytest(*options).stdout.str()

@@ -161,8 +161,10 @@ def open_cassette(path: Path) -> Cassette:
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
         raise CassetteError(f"there is no cassette here: expected a folder with {FILE}, or that file", path=path)
-    folder = file.resolve().parent
-    return Library(folder.parents[1]).load(folder.parent.name, folder.name)
+    folder, here = file.resolve().parent, Path.cwd()
+    root = folder.parents[1]
+    near = root.relative_to(here) if root.is_relative_to(here) else root
+    return Library(near).load(folder.parent.name, folder.name)
 
 
 def _hashes(entry: Entry) -> tuple[str | None, ...]:

@@ -50,7 +50,8 @@ def recording_lines(mode: Mode, used: Iterable[str], unplayed: Iterable[str]) ->
         unplayed: What calls left of their recordings, for people.
     """
     lines = [f"not played to the end: {text}" for text in unplayed]
-    if mode.against != "replay" and mode.recording == "none":
+    if mode.against != "replay":
+        # Who records a call says nothing of the others.
         return lines
     folder, known = near(mode.recordings), {*used}
     try:
