@@ -212,7 +212,9 @@ class RealtimeVoiceChannel(Channel):
             binding = await self._room.binding(room_id)
             # What was changed while it was read is newer.
             live.standing = live.standing or standing_of(binding)
+            self._sessions.require(session)
             await self._transport.accept(session, connection)
+            self._sessions.require(session)
             self._audio.prepare(live, session.metadata.get("transport_sample_rate") or self._transport_rate_hz)
             await self._connect(live)
             self._sessions.require(session)
@@ -417,13 +419,12 @@ class RealtimeVoiceChannel(Channel):
             live.config = config
 
     async def _abandon(self, live: LiveVoiceSession) -> None:
-        """A session that did not come about: nothing of it stays."""
-        if live.ending:
-            return
-        live.ending = True
+        """A session that did not come about: nothing of it stays, nor what was opened after somebody had ended it."""
+        is_mine, live.ending = not live.ending, True
         await self._close_both_sides(live)
-        live.events.stop()
-        self._sessions.remove(live.session)
+        if is_mine:
+            live.events.stop()
+            self._sessions.remove(live.session)
 
     async def _tell_client(self, session: VoiceSession, **message: str) -> None:
         try:

@@ -226,10 +226,14 @@ class VoiceChannel(Channel):
         call.started = True
         try:
             await self._read_standing(call)
+            self._calls.require(session)
             await self._backend.accept(session, connection)
         except BaseException:
             self._forget(call)
             raise
+        if call.ending:
+            # Whoever ended it may have hung up before there was a line.
+            await self._endings.see_through(self._hang_up(session), name="hang up")
         self._calls.require(session)
         session.state = VoiceSessionState.ACTIVE
         self._note_rate(call)
@@ -256,8 +260,14 @@ class VoiceChannel(Channel):
     async def connect_session(self, session: VoiceSession, room_id: str) -> None:
         """:meth:`bind_session`, with the binding that the room has."""
         call = self._bind(session, room_id, None)
-        if call is not None:
+        if call is None:
+            return
+        try:
             await self._read_standing(call)
+        except BaseException:
+            self._forget(call)
+            raise
+        self._start_if_ready(call)
 
     async def end_session(self, session: VoiceSession, *, reason: str = "ended") -> None:
         """End a session and hang up. Ending it again does nothing.
@@ -279,17 +289,21 @@ class VoiceChannel(Channel):
         session = call.session
         self._speaker.stop(call, "disconnect")
         call.stop()
-        if self._backend is not None:
-            try:
-                await self._backend.disconnect(session)
-            except Exception as error:
-                await self._room.report(session, "disconnecting the backend", error)
+        await self._hang_up(session)
         session.state = VoiceSessionState.ENDED
         self._calls.remove(session)
         await call.events.finish()
         await self._room.emit(session, "voice_session_ended", session_id=session.id, reason=reason)
         await self._room.emit(session, "session_ended", session_id=session.id, reason=reason)
         await self._room.observe(session, HookTrigger.ON_SESSION_ENDED, session)
+
+    async def _hang_up(self, session: VoiceSession) -> None:
+        if self._backend is None:
+            return
+        try:
+            await self._backend.disconnect(session)
+        except Exception as error:
+            await self._room.report(session, "disconnecting the backend", error)
 
     def unbind_session(self, session: VoiceSession) -> None:
         """:meth:`end_session` in the background."""
@@ -481,7 +495,9 @@ class VoiceChannel(Channel):
         call.line_rate_hz = int(rate_hz) if rate_hz else None
 
     def _start_if_ready(self, call: LiveCall) -> None:
-        if call.session.state is VoiceSessionState.ACTIVE and not call.started:
+        if call.started or call.ending or call.standing is None:
+            return
+        if call.session.state is VoiceSessionState.ACTIVE:
             call.started = True
             self._tasks.spawn(self._announce(call), name="tell of the session")
 

@@ -12,6 +12,7 @@ import pytest
 from roomkit_sim.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit_sim.channels.voice import VoiceChannel
 from roomkit_sim.core.framework import RoomKit
+from roomkit_sim.errors import SessionNotFoundError
 from roomkit_sim.models.enums import HookExecution, HookTrigger
 from roomkit_sim.voice.backends.mock import MockVoiceBackend
 from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
@@ -103,6 +104,36 @@ async def test_a_session_that_nobody_is_given_is_ended(board: Switchboard, steps
     await _after(steps, asyncio.create_task(board.dial()))
     assert board.voice.session_rooms == {}
     assert board.hung_up() == sum(call.method == "accept" for call in board.line.calls)
+
+
+@pytest.mark.parametrize("gone", ["before the line is open", "when the line is open"])
+@pytest.mark.parametrize("way", ["detached", "hung up"])
+async def test_a_session_that_ends_while_its_line_is_opened_leaves_nothing_open(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch, gone: str, way: str
+) -> None:
+    accept = board.line.accept
+
+    async def end(session: VoiceSession) -> None:
+        if way == "detached":
+            await board.kit.detach_channel("call-1", "voice")
+        else:
+            await board.line.simulate_client_disconnected(session)
+        await asyncio.sleep(1)
+
+    async def accept_slowly(session: VoiceSession, connection: Any) -> None:
+        if gone == "before the line is open":
+            await end(session)
+        await accept(session, connection)
+        if gone == "when the line is open":
+            await end(session)
+
+    monkeypatch.setattr(board.line, "accept", accept_slowly)
+    with pytest.raises(SessionNotFoundError):
+        await board.dial()
+    await asyncio.sleep(1)
+    for part in (part for part in board.parts if not isinstance(part, MockSTTProvider)):
+        assert part.calls[-1].method == "disconnect"
+    assert board.voice.session_rooms == {}
 
 
 @pytest.mark.parametrize("hangs_up", [True, False])

@@ -10,7 +10,7 @@ from roomkit_sim.channels.websocket import WebSocketChannel
 from roomkit_sim.core.framework import RoomKit
 from roomkit_sim.errors import SessionNotFoundError, StoreError
 from roomkit_sim.models.delivery import InboundMessage
-from roomkit_sim.models.enums import Access, HookTrigger
+from roomkit_sim.models.enums import Access, HookExecution, HookTrigger
 from roomkit_sim.models.event import TextContent
 from roomkit_sim.models.hook import HookResult
 from roomkit_sim.providers.ai.mock import MockAIProvider
@@ -206,6 +206,44 @@ async def test_a_call_begins_with_the_access_that_its_channel_has(call):
     await call.voice.connect_session(call.session, "call-1")
     await call.ask()
     assert call.stt.calls == []
+
+
+async def test_a_caller_is_greeted_though_the_store_takes_time_to_tell_the_access(call, monkeypatch):
+    find = call.kit.store.get_binding
+
+    async def slow(room_id, channel_id):
+        await asyncio.sleep(0.1)
+        return await find(room_id, channel_id)
+
+    monkeypatch.setattr(call.kit.store, "get_binding", slow)
+    await call.kit.detach_channel("call-1", "voice")
+    await call.kit.attach_channel("call-1", "voice")
+
+    @call.kit.hook(HookTrigger.ON_SESSION_STARTED, execution=HookExecution.ASYNC)
+    async def greet(event, context):
+        await call.voice.say_to_room("call-1", "Welcome.")
+
+    session = await call.backend.connect("call-1", "caller-2", "voice")
+    connecting = asyncio.create_task(call.voice.connect_session(session, "call-1"))
+    await settle()
+    await call.backend.simulate_session_ready(session)
+    await connecting
+    await call.answer_played()
+    assert [said["text"] for said in call.tts.calls] == ["Welcome."]
+    assert [event.session for event in call.told(HookTrigger.ON_SESSION_STARTED)][1:] == [session]
+
+
+async def test_a_session_whose_access_cannot_be_read_is_not_bound(call, monkeypatch):
+    async def fail(room_id, channel_id):
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(call.kit.store, "get_binding", fail)
+    session = await call.backend.connect("call-1", "caller-2", "voice")
+    with pytest.raises(StoreError):
+        await call.voice.connect_session(session, "call-1")
+    await settle()
+    assert call.voice.get_room_sessions("call-1") == [call.session]
+    assert session not in [event.session for event in call.told(HookTrigger.ON_SESSION_STARTED)]
 
 
 async def test_callers_on_hold_hear_what_the_application_says_to_them_and_not_what_the_room_says(voice_call):
