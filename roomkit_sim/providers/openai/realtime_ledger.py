@@ -88,9 +88,9 @@ class PlayedLedger:
         return cuts
 
     def given_of(self, item_id: str) -> Cut | None:
-        """An item cut off where what was given of it ends; ``None`` if nothing was."""
+        """An item cut off where what was given of it ends; ``None`` if nothing was, or if it is cut off already."""
         entry = self._entries.get(item_id)
-        if entry is None:
+        if entry is None or item_id in self._cut:
             return None
         given_ms = int(entry.bytes_given / self._bytes_per_ms)
         return Cut(item_id, entry.content_index, given_ms, given_ms)

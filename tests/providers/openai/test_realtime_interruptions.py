@@ -100,3 +100,19 @@ async def test_an_answer_that_is_cancelled_before_it_was_heard_leaves_nothing_to
         await call.told.until(lambda it: len(it.of("response_end")) == 2)
         assert served.of("conversation.item.truncate") == []
         assert len(call.told.of("audio")) == 1
+
+
+async def test_an_answer_that_the_caller_cut_off_is_not_made_longer_when_it_is_cancelled(world: World) -> None:
+    """The service refuses to cut an item where it has ended already."""
+    async with calling(world) as call:
+        served = await call.connect()
+        await served.begin("r1")
+        await served.speak("r1", "a1", ms(1000))
+        await call.told.until(lambda it: it.of("audio"))
+        call.provider.on_speech_start(lambda session: asyncio.ensure_future(call.provider.truncate(session, 600.0)))
+        await served.say("input_audio_buffer.speech_started", item_id="u1")
+        await served.until(lambda it: it.of("conversation.item.truncate"))
+        await call.provider.interrupt(call.session)
+        await call.provider.send_event(call.session, {"type": "input_audio_buffer.clear"})
+        await served.until(lambda it: it.of("input_audio_buffer.clear"))
+        assert [cut["audio_end_ms"] for cut in served.of("conversation.item.truncate")] == [400]
