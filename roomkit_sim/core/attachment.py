@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roomkit_sim.core.timeline import Timeline
@@ -16,6 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["Attachment"]
 
 
+@dataclass(slots=True)
+class _Readings:
+    """Of one binding, while any is under way: the last one that was begun, the last one that was told, and how many."""
+
+    begun: int = 0
+    told: int = 0
+    under_way: int = 0
+
+
 class Attachment:
     """Keeps the bindings of rooms.
 
@@ -28,6 +40,7 @@ class Attachment:
         self._kit = kit
         self._timeline = timeline
         self._pending: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._readings: dict[tuple[str, str], _Readings] = {}
 
     async def attach(self, room_id: str, channel_id: str, settings: dict[str, Any]) -> ChannelBinding:
         """Bind a channel; what is not said comes from the channel itself."""
@@ -97,12 +110,28 @@ class Attachment:
 
     async def _tell_of_pending(self, room_id: str, channel_id: str) -> None:
         """Tell the channel what its binding comes to: as it is stored, with what waits to be stored."""
-        binding = await self._kit.store.get_binding(room_id, channel_id)
-        if binding is not None:
-            waiting = {
-                key: value for change in self._pending.get((room_id, channel_id), ()) for key, value in change.items()
-            }
+        key = (room_id, channel_id)
+        with self._reading(key) as readings:
+            mine = readings.begun
+            binding = await self._kit.store.get_binding(room_id, channel_id)
+            # A store may answer late: what was read after this and is told already is newer.
+            if binding is None or mine < readings.told:
+                return
+            readings.told = mine
+            waiting = {name: value for change in self._pending.get(key, ()) for name, value in change.items()}
             await self._tell(room_id, channel_id, binding.model_copy(update=waiting))
+
+    @contextmanager
+    def _reading(self, key: tuple[str, str]) -> Iterator[_Readings]:
+        readings = self._readings.setdefault(key, _Readings())
+        readings.begun += 1
+        readings.under_way += 1
+        try:
+            yield readings
+        finally:
+            readings.under_way -= 1
+            if not readings.under_way:
+                del self._readings[key]
 
     async def _tell(self, room_id: str, channel_id: str, binding: ChannelBinding | None) -> None:
         channel = self._kit.channels.get(channel_id)

@@ -151,6 +151,30 @@ async def test_a_change_that_cannot_be_stored_does_not_stay_in_force(call, monke
     assert len(await call.timeline()) == 2
 
 
+async def test_a_store_that_answers_late_does_not_undo_what_was_changed_since(call, monkeypatch):
+    find, update = call.kit.store.get_binding, call.kit.store.update_binding
+    late_s = [0.0]
+
+    async def late(room_id, channel_id):
+        found, wait_s = await find(room_id, channel_id), late_s.pop() if late_s else 0.0
+        await asyncio.sleep(wait_s)
+        return found
+
+    async def slow_from_now_on(binding):
+        await update(binding)
+        late_s[:] = [5.0]
+        monkeypatch.setattr(call.kit.store, "update_binding", update)
+
+    monkeypatch.setattr(call.kit.store, "get_binding", late)
+    monkeypatch.setattr(call.kit.store, "update_binding", slow_from_now_on)
+    opening = asyncio.create_task(call.kit.set_access("call-1", "voice", Access.READ_WRITE))
+    await settle()
+    await call.kit.mute("call-1", "voice")
+    await opening
+    await call.ask()
+    assert call.stt.calls == []
+
+
 async def test_detaching_ends_the_calls_of_the_room_and_the_channel_can_be_attached_again(call):
     ended = []
     call.kit.on("session_ended")(lambda event: ended.append(event.data))
