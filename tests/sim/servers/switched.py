@@ -19,7 +19,7 @@ AUDIO, COMPLETE = "serverContent.modelTurn", "serverContent.turnComplete+usageMe
 def play(stage: Stage, main: Callable[[], Awaitable[Any]], *switches: str) -> Any:
     """Run; every switch must have been noted in the trace."""
     result = stage.run(main)
-    noted = {event.data["switch"] for event in stage.events("misbehaved")}
+    noted = {event.data["switch"] for event in stage.traced("misbehaved")}
     assert noted == set(switches), f"the trace has notes of {sorted(noted)} instead of {sorted(switches)}"
     return result
 

@@ -67,5 +67,5 @@ def test_the_recorded_client_is_answered_as_by_the_service(make_stage: MakeStage
     stage = make_stage(personas=mind_for(interactions))
     client = stage.run(lambda: act(stage, interactions))
     ours, theirs = [frame for _, frame in client.frames], received(interactions)
-    assert stage.events("refused") == []
+    assert stage.traced("refused") == []
     check(name, ours, theirs)

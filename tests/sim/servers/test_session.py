@@ -39,7 +39,7 @@ def test_the_persona_is_found_by_the_instructions_and_keeps_the_voice(make_stage
         await stage.open("You are the advisor.", voice="Kore")
 
     stage.run(main)
-    [event] = stage.events("persona")
+    [event] = stage.traced("persona")
     assert event.data == {"conn": 1, "name": "advisor", "agent": "agent-advisor", "voice": "Kore"}
 
 
@@ -53,7 +53,7 @@ def test_a_session_whose_instructions_nobody_matches_says_so_aloud(make_stage: M
         return client
 
     assert stage.run(main).words() == "I do not know who I am supposed to be."
-    assert stage.events("persona")[0].data["name"] == "unknown"
+    assert stage.traced("persona")[0].data["name"] == "unknown"
 
 
 def test_a_rule_may_speak_when_the_session_begins(make_stage: MakeStage) -> None:
@@ -103,10 +103,10 @@ def test_a_resumed_session_goes_on_with_the_conversation_under_another_persona_a
 
     second = stage.run(main)
     assert second.words() == "I have read everything."
-    [resumed] = stage.events("resumed")
+    [resumed] = stage.traced("resumed")
     assert resumed.data == {"conn": 2, "handle": "handle-2", "turns": 3}
     assert stage.session.conversation.turns[:2] == [("user", "My name is Ada."), ("user", "Go on.")]
-    assert stage.events("said")[-1].data["voice"] == "Puck"
+    assert stage.traced("said")[-1].data["voice"] == "Puck"
 
 
 def test_resuming_takes_its_own_latency(make_stage: MakeStage) -> None:
@@ -164,7 +164,7 @@ def test_a_handle_that_was_never_issued_is_refused_before_the_acknowledgement(ma
     stage = make_stage()
     closed = stage.run(lambda: refused_setup(stage, sessionResumption={"handle": "handle-9"}))
     assert closed == (1008, "Invalid session handle")
-    assert stage.events("refused")[0].data["why"] == "Invalid session handle"
+    assert stage.traced("refused")[0].data["why"] == "Invalid session handle"
 
 
 def test_an_expired_handle_is_refused(make_stage: MakeStage) -> None:
@@ -359,7 +359,7 @@ def test_what_breaks_the_protocol_ends_the_connection_and_says_why(
     code, reason = stage.run(lambda: refusal_of(stage, message, set_up=set_up))
     assert code == 1007
     assert why in reason
-    assert why in str(stage.events("refused")[0].data["why"])
+    assert why in str(stage.traced("refused")[0].data["why"])
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "ä" * 100, "half \ud83d"])

@@ -43,7 +43,7 @@ def test_a_tool_call_comes_twice(make_stage: MakeStage) -> None:
         return client
 
     assert len(play(stage, main, "gemini.duplicate_call_ids").of("toolCall")) == 2
-    assert len(stage.events("tool_call")) == 1
+    assert len(stage.traced("tool_call")) == 1
 
 
 def test_all_calls_have_one_id(make_stage: MakeStage) -> None:

@@ -37,8 +37,8 @@ def test_a_resumed_session_keeps_the_old_voice(make_stage: MakeStage) -> None:
         await second.turn()
 
     play(stage, main, "gemini.resume_keeps_voice")
-    assert [event.data["voice"] for event in stage.events("persona")] == ["Kore", "Kore"]
-    assert stage.events("said")[0].data["voice"] == "Kore"
+    assert [event.data["voice"] for event in stage.traced("persona")] == ["Kore", "Kore"]
+    assert stage.traced("said")[0].data["voice"] == "Kore"
 
 
 def test_a_voice_that_stays_is_no_misbehaviour(make_stage: MakeStage) -> None:
@@ -97,7 +97,7 @@ def test_context_is_lost_by_a_resume(make_stage: MakeStage, switch: str, known: 
         return second.words()
 
     assert play(stage, main, *([switch] if switch else [])) == reaction
-    assert stage.events("resumed")[0].data["turns"] == known
+    assert stage.traced("resumed")[0].data["turns"] == known
 
 
 def first_handles(client: Client) -> int:
@@ -126,8 +126,8 @@ def test_a_resume_is_turned_away(make_stage: MakeStage, switch: str, code: int, 
 
     second = play(stage, main, switch)
     assert (second.code, second.of("setupComplete")) == (code, [])
-    assert stage.events("turned_away")[0].data["code"] == code
-    assert stage.events("refused") == []
+    assert stage.traced("turned_away")[0].data["code"] == code
+    assert stage.traced("refused") == []
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_instructions_change_inside_a_connection_where_the_model_allows_it(
     client, closed = play(stage, main, *switches)
     assert closed == code
     if code is None:
-        assert stage.events("persona")[-1].data == {
+        assert stage.traced("persona")[-1].data == {
             "conn": 1, "name": "advisor", "agent": "agent-advisor", "voice": "Kore"
         }  # fmt: skip
         assert list(stage.session.setup.functions) == ["transfer", "note"]

@@ -42,7 +42,7 @@ def test_speech_is_heard_as_an_utterance_after_the_hangover(make_stage: MakeStag
         return ended
 
     ended = stage.run(main)
-    [heard], [committed] = stage.events("heard"), stage.events("turn_committed")
+    [heard], [committed] = stage.traced("heard"), stage.traced("turn_committed")
     assert heard.data["utterance"] == "ask"
     assert heard.data["outcome"] == "heard"
     assert 400 <= committed.t_ns / 1e6 - ended <= 620
@@ -61,7 +61,7 @@ def test_the_hangover_of_the_setup_is_kept(make_stage: MakeStage) -> None:
         return ended
 
     ended = stage.run(main)
-    assert 1400 <= stage.events("turn_committed")[0].t_ns / 1e6 - ended <= 1620
+    assert 1400 <= stage.traced("turn_committed")[0].t_ns / 1e6 - ended <= 1620
 
 
 def test_speech_that_nobody_knows_is_not_caught_and_calls_no_tool(make_stage: MakeStage) -> None:
@@ -76,7 +76,7 @@ def test_speech_that_nobody_knows_is_not_caught_and_calls_no_tool(make_stage: Ma
     client = stage.run(main)
     assert client.words() == DID_NOT_CATCH
     assert client.of("toolCall") == []
-    assert stage.events("heard")[0].data["utterance"] is None
+    assert stage.traced("heard")[0].data["utterance"] is None
     assert client.of("serverContent", "inputTranscription") == []
 
 
@@ -329,7 +329,7 @@ def test_a_tool_call_waits_for_its_result_and_the_turn_goes_on_with_it(make_stag
     assert call["id"].removeprefix("function-call-").isdigit()
     assert client.words() == "You are being transferred."
     assert client.kinds().count("serverContent.turnComplete+usageMetadata") == 1
-    [asked], [answered] = stage.events("tool_call"), stage.events("tool_result")
+    [asked], [answered] = stage.traced("tool_call"), stage.traced("tool_result")
     assert asked.data["id"] == answered.data["id"] == call["id"]
 
 
@@ -375,7 +375,7 @@ def test_a_call_that_the_session_does_not_allow_is_not_made_but_said(
     client = stage.run(main)
     assert client.of("toolCall") == []
     assert client.words() == f"I cannot do that. {why}"
-    assert stage.events("mind_refused")[0].data["why"] == why
+    assert stage.traced("mind_refused")[0].data["why"] == why
 
 
 def test_a_hallucinated_call_is_made(make_stage: MakeStage) -> None:
@@ -452,8 +452,8 @@ def test_an_interruption_cancels_the_open_tool_call_and_a_result_that_crosses_is
     kinds = client.kinds()
     assert kinds.index("toolCallCancellation") < kinds.index("serverContent.interrupted")
     assert client.words() == "Goodbye."
-    assert stage.events("tool_result") == []
-    assert stage.events("tool_result_ignored")[0].data["id"] == call["id"]
+    assert stage.traced("tool_result") == []
+    assert stage.traced("tool_result_ignored")[0].data["id"] == call["id"]
 
 
 def test_a_text_turn_stops_the_model_too(make_stage: MakeStage) -> None:

@@ -157,7 +157,7 @@ def test_an_output_that_comes_while_the_response_runs_is_taken_after_it(make_sta
         return client
 
     client = stage.run(main)
-    types = [(event["type"], event.get("item", {}).get("type")) for _, event in client.events]
+    types = [(event["type"], event.get("item", {}).get("type")) for _, event in client.frames]
     assert types.index(("conversation.item.added", "function_call_output")) == len(types) - 2
     assert types[-3] == ("response.done", None)
 

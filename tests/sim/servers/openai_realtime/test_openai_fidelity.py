@@ -92,13 +92,13 @@ def play(make_stage: MakeStage, name: str) -> tuple[Client, list[dict[str, Any]]
 @pytest.mark.parametrize("name", NAMES)
 def test_the_recorded_client_is_answered_as_by_the_service(make_stage: MakeStage, name: str) -> None:
     client, theirs = play(make_stage, name)
-    ours = [event for _, event in client.events]
+    ours = [event for _, event in client.frames]
     check(name, ours, theirs)
 
 
 def test_the_callers_words_come_in_pieces_while_the_answer_runs(make_stage: MakeStage) -> None:
     client, theirs = play(make_stage, SPOKEN)
-    for events in ([event for _, event in client.events], theirs):
+    for events in ([event for _, event in client.frames], theirs):
         kinds = [event["type"] for event in events]
         assert kinds.index("response.created") < kinds.index(f"{PARALLEL}delta") < kinds.index(f"{PARALLEL}completed")
         first = next(event["delta"] for event in events if event["type"] == f"{PARALLEL}delta")
@@ -108,7 +108,7 @@ def test_the_callers_words_come_in_pieces_while_the_answer_runs(make_stage: Make
 @pytest.mark.parametrize("name", ["openai_text_in_audio_out_turn", SPOKEN])
 def test_the_models_words_run_before_its_audio(make_stage: MakeStage, name: str) -> None:
     client, theirs = play(make_stage, name)
-    for events in ([event for _, event in client.events], theirs):
+    for events in ([event for _, event in client.frames], theirs):
         kinds = [event["type"] for event in events]
         assert kinds.index(WORDS) < kinds.index(SOUND)
 
@@ -116,7 +116,7 @@ def test_the_models_words_run_before_its_audio(make_stage: MakeStage, name: str)
 @pytest.mark.parametrize("name", NAMES)
 def test_deltas_are_obfuscated_to_one_length(make_stage: MakeStage, name: str) -> None:
     client, theirs = play(make_stage, name)
-    for events in ([event for _, event in client.events], theirs):
+    for events in ([event for _, event in client.frames], theirs):
         hidden = [event for event in events if "obfuscation" in event]
         assert {(len(event["delta"]) + len(event["obfuscation"])) % 16 for event in hidden} == {0}
         assert not any("obfuscation" in event for event in events if event["type"] == SOUND)
@@ -125,7 +125,7 @@ def test_deltas_are_obfuscated_to_one_length(make_stage: MakeStage, name: str) -
 def test_arguments_come_in_several_pieces_with_white_space(make_stage: MakeStage) -> None:
     client, theirs = play(make_stage, "openai_tool_call_round")
     kind = "response.function_call_arguments"
-    for events in ([event for _, event in client.events], theirs):
+    for events in ([event for _, event in client.frames], theirs):
         pieces = [event["delta"] for event in events if event["type"] == f"{kind}.delta"]
         [whole] = [event["arguments"] for event in events if event["type"] == f"{kind}.done"]
         assert "".join(pieces) == whole

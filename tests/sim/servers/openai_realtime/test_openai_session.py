@@ -78,7 +78,7 @@ def test_a_session_begins_unasked_after_its_latency_and_expires_in_an_hour_of_th
         return client
 
     client = stage.run(main)
-    [(at, created)] = client.events
+    [(at, created)] = client.frames
     assert at == 80
     assert created["session"]["model"] == "gpt-realtime-mini"
     assert created["session"]["expires_at"] == 1893456000 + 3600
@@ -454,7 +454,7 @@ def test_one_seed_gives_the_same_bytes_twice(make_stage: MakeStage) -> None:
             await client.done()
             return client
 
-        return json.dumps(stage.run(main).events)
+        return json.dumps(stage.run(main).frames)
 
     assert events(3) == events(3)
     assert events(3) != events(4)

@@ -173,7 +173,7 @@ def test_frames_in_parts_are_the_same_frames(make_stage: MakeStage, switch: str)
     plain, parted = make_stage(SPEAKS), make_stage(SPEAKS, switches=[switch])
     whole = plain.run(lambda: asked(plain))
     parts = parted.run(lambda: asked(parted))
-    assert [event for _, event in parts.events] == [event for _, event in whole.events]
+    assert [event for _, event in parts.frames] == [event for _, event in whole.frames]
     assert misbehaved(parted) == [switch]
 
 
