@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from roomkit_sim.sim.servers.schema import malformed
+from roomkit_sim.sim.trace.gemini_fields import CLIENT_FIELDS
 
 __all__ = [
     "ActivityMark",
@@ -29,26 +30,6 @@ __all__ = [
     "parse_client_frame",
 ]
 
-_SETUP_FIELDS = frozenset(
-    {
-        "model",
-        "generationConfig",
-        "systemInstruction",
-        "tools",
-        "realtimeInputConfig",
-        "sessionResumption",
-        "contextWindowCompression",
-        "inputAudioTranscription",
-        "outputAudioTranscription",
-        "proactivity",
-        "explicitVadSignal",
-        "historyConfig",
-        "avatarConfig",
-        "safetySettings",
-        "labels",
-    }
-)
-_MESSAGES = ("setup", "clientContent", "realtimeInput", "toolResponse", "contextUpdate")
 _OPAQUE = frozenset({"args", "response", "parametersJsonSchema", "responseJsonSchema", "parameters"})
 """Keys whose values are the application's own: their keys are left as they are."""
 
@@ -168,9 +149,9 @@ def _parse(raw: str | bytes) -> ClientFrame:
     if not isinstance(frame, dict):
         raise Violation("Request must be a JSON object.")
     message = {_camel(key): value for key, value in frame.items()}
-    kinds = [key for key in message if key in _MESSAGES]
+    kinds = [key for key in message if key in CLIENT_FIELDS]
     if len(kinds) != 1 or len(message) != 1:
-        unknown = [key for key in message if key not in _MESSAGES]
+        unknown = [key for key in message if key not in CLIENT_FIELDS]
         raise Violation(
             f'Invalid JSON payload received. Unknown name "{unknown[0]}".' if unknown else "One message a frame."
         )
@@ -223,7 +204,7 @@ def _list(container: Mapping[str, Any], key: str) -> list[Any]:
 
 def _setup(setup: dict[str, Any]) -> Setup:
     for key in setup:
-        if key not in _SETUP_FIELDS:
+        if key not in CLIENT_FIELDS["setup"]:
             raise Violation(f"Invalid JSON payload received. Unknown name \"{key}\" at 'setup': Cannot find field.")
     model = setup.get("model")
     if not isinstance(model, str) or not model.startswith("models/"):

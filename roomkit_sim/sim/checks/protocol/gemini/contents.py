@@ -11,6 +11,7 @@ from roomkit_sim.sim.checks.protocol.common import strings
 from roomkit_sim.sim.checks.protocol.frames import Frame
 from roomkit_sim.sim.checks.protocol.gemini.messages import functions, items, member
 from roomkit_sim.sim.checks.protocol.gemini.state import GeminiConnection
+from roomkit_sim.sim.trace.gemini_fields import CLIENT_FIELDS
 
 __all__ = [
     "activity_marks",
@@ -24,33 +25,6 @@ __all__ = [
     "unknown_role",
 ]
 
-FIELDS: Mapping[str, frozenset[str]] = {
-    "setup": frozenset(
-        [
-            "model",
-            "generationConfig",
-            "systemInstruction",
-            "tools",
-            "realtimeInputConfig",
-            "sessionResumption",
-            "contextWindowCompression",
-            "inputAudioTranscription",
-            "outputAudioTranscription",
-            "proactivity",
-            "explicitVadSignal",
-            "historyConfig",
-            "avatarConfig",
-            "safetySettings",
-            "labels",
-        ]
-    ),
-    "clientContent": frozenset({"turns", "turnComplete"}),
-    "realtimeInput": frozenset(
-        {"mediaChunks", "audio", "audioStreamEnd", "video", "text", "activityStart", "activityEnd"}
-    ),
-    "toolResponse": frozenset({"functionResponses"}),
-    "contextUpdate": frozenset({"systemInstruction", "tools"}),
-}
 HEARD = re.compile(r"audio/pcm;\s*rate=16000")
 FUNCTION_NAME = re.compile(r"[A-Za-z_][\w.:-]{0,127}", re.ASCII)
 LINE_BREAKS = "\n\r\t"
@@ -58,7 +32,7 @@ LINE_BREAKS = "\n\r\t"
 
 def unknown_field(connection: GeminiConnection, frame: Frame) -> Iterator[str]:
     """A message has no fields but its own."""
-    for kind, known in FIELDS.items():
+    for kind, known in CLIENT_FIELDS.items():
         for key in member(frame.json, kind):
             if key not in known:
                 yield f"{kind} has no field {key!a}"

@@ -9,10 +9,11 @@ from functools import lru_cache
 from typing import Any
 
 from roomkit_sim.sim.checks.protocol.frames import Frame
+from roomkit_sim.sim.trace.gemini_fields import CLIENT_FIELDS
 
 __all__ = ["CLIENT_MESSAGES", "KINDS", "functions", "items", "member", "read"]
 
-CLIENT_MESSAGES = frozenset({"setup", "clientContent", "realtimeInput", "toolResponse", "contextUpdate"})
+CLIENT_MESSAGES = frozenset(CLIENT_FIELDS)
 KINDS = CLIENT_MESSAGES | {"setupComplete", "serverContent", "sessionResumptionUpdate", "toolCall", "goAway"}
 
 _OPAQUE = frozenset({"args", "response", "parametersJsonSchema", "responseJsonSchema", "parameters", "labels"})
