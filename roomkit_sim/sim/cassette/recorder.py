@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from roomkit_sim.sim.cassette.model import Cassette, Header, Origin, Way
+from roomkit_sim.sim.cassette.rules import Microphone
 from roomkit_sim.sim.cassette.scrubbing import Scrubber, SecretScrubber
-from roomkit_sim.sim.cassette.tap import ConnectionTap, Dialled, Microphone
+from roomkit_sim.sim.cassette.tap import ConnectionTap, Dialled
 from roomkit_sim.sim.trace.events import Json, TraceEvent
 from roomkit_sim.sim.world.connection import ObservedConnection
 

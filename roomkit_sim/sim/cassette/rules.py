@@ -14,12 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from roomkit_sim.errors import CassetteError
 from roomkit_sim.sim.cassette.secrets import secret_values
 
-__all__ = ["RULES_FILE", "Rules", "Transcripts", "nearest_rules", "read_rules"]
+__all__ = ["RULES_FILE", "Microphone", "Rules", "Transcripts", "nearest_rules", "read_rules"]
 
 RULES_FILE = "scrubbing.toml"
 
 Transcripts = Literal["text", "hash"]
 """What is kept of what both sides said, where the service writes it down: the words, or a hash of them."""
+
+
+Microphone = Literal["audio", "levels"]
+"""What is kept of what the caller said: the sound, or how loud it was."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Rules:
         patterns: Patterns of the project, by name.
         keep: Texts that stay although they look like a secret: numbers that belong to nobody.
         transcripts: What is kept of transcripts.
+        microphone: What is kept of the caller's sound.
     """
 
     values: tuple[str, ...] = ()
@@ -39,6 +44,7 @@ class Rules:
     patterns: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
     keep: frozenset[str] = frozenset()
     transcripts: Transcripts = "text"
+    microphone: Microphone = "audio"
 
 
 class _File(BaseModel):
@@ -49,6 +55,7 @@ class _File(BaseModel):
     patterns: dict[str, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict)
     keep: list[str] = Field(default_factory=list)
     transcripts: Transcripts = "text"
+    microphone: Microphone = "audio"
 
 
 def read_rules(root: Path, environment: Mapping[str, str]) -> Rules:
@@ -77,7 +84,14 @@ def read_rules(root: Path, environment: Mapping[str, str]) -> Rules:
         where = ".".join(str(part) for part in first["loc"])
         raise CassetteError(f"{where}: {first['msg']}", path=path) from None
     named = tuple(environment[name] for name in said.variables if environment.get(name))
-    return Rules((*known, *named), frozenset(said.fields), patterns, frozenset(said.keep), said.transcripts)
+    return Rules(
+        values=(*known, *named),
+        fields=frozenset(said.fields),
+        patterns=patterns,
+        keep=frozenset(said.keep),
+        transcripts=said.transcripts,
+        microphone=said.microphone,
+    )
 
 
 def nearest_rules(folder: Path, environment: Mapping[str, str]) -> Rules:

@@ -23,16 +23,14 @@ from roomkit_sim.sim.cassette.model import (
     Track,
     Way,
 )
+from roomkit_sim.sim.cassette.rules import Microphone
 from roomkit_sim.sim.cassette.scrubbing import Scrubber, clean_bytes
 from roomkit_sim.sim.cassette.sound import find_sound, rate_of, value_at
 from roomkit_sim.sim.cassette.tracks import levels, padded
 from roomkit_sim.sim.trace.events import Json
 from roomkit_sim.sim.trace.websocket import Closing, Direction, Message, Upgrade
 
-__all__ = ["NOISE", "ConnectionTap", "Dialled", "Microphone", "read_json", "without_noise"]
-
-Microphone = Literal["audio", "levels"]
-"""What is kept of what the caller said: the sound, or how loud it was."""
+__all__ = ["NOISE", "ConnectionTap", "Dialled", "read_json", "without_noise"]
 
 NOISE = ("event_id", "obfuscation")
 """Fields at the top of OpenAI's messages that are another in each message and mean nothing."""

@@ -12,7 +12,7 @@ from roomkit_sim.sim.cassette.drift import Drift
 from roomkit_sim.sim.cassette.model import Cassette
 from roomkit_sim.sim.cassette.recorder import CassetteRecorder
 from roomkit_sim.sim.cassette.replay import ReplayServer
-from roomkit_sim.sim.cassette.rules import read_rules
+from roomkit_sim.sim.cassette.rules import Rules, read_rules
 from roomkit_sim.sim.cassette.scrubbing import SecretScrubber
 from roomkit_sim.sim.cassette.stage import Identity
 from roomkit_sim.sim.faults.bounds import PATIENCE_MS
@@ -98,19 +98,24 @@ class Stage:
         self.is_spoiled = False
         self.seen: int | None = None
 
-    def _scrubber(self) -> SecretScrubber:
-        return SecretScrubber(read_rules(near(self.plan.mode.recordings), os.environ))
+    def _scrubbing(self) -> Rules:
+        return read_rules(near(self.plan.mode.recordings), os.environ)
 
     def _make_recorder(self) -> CassetteRecorder:
-        in_real_time = self.plan.mode.clock == "real"
-        return CassetteRecorder(self.now_ns, scrubber=self._scrubber(), in_real_time=in_real_time)
+        rules = self._scrubbing()
+        return CassetteRecorder(
+            self.now_ns,
+            scrubber=SecretScrubber(rules),
+            microphone=rules.microphone,
+            in_real_time=self.plan.mode.clock == "real",
+        )
 
     def _make_service(self, sound: Sound, cassette: Cassette | None) -> Service:
         scenario = self.plan.scenario
         if cassette is not None:
             replay = ReplayServer(
                 cassette,
-                scrubber=self._scrubber(),
+                scrubber=SecretScrubber(self._scrubbing()),
                 identify=self._identify,
                 on_drift=self._drifted,
                 # An application that is disturbed need not do what it did.

@@ -142,3 +142,14 @@ def test_a_call_whose_words_were_replaced_by_hashes_happens_again(tmp_path: Path
     assert again.passed
     assert again.record.agent_audio.tobytes() == original.record.agent_audio.tobytes()
     assert [item.handoff.stages for item in again.handoffs] == [item.handoff.stages for item in original.handoffs]
+
+
+def test_a_call_whose_caller_is_kept_as_loudness_alone_happens_again(tmp_path: Path) -> None:
+    (tmp_path / "scrubbing.toml").write_text('microphone = "levels"\n')
+    original = play(tmp_path, recording="all")
+    connections = open_cassette(next(tmp_path.rglob("cassette.jsonl"))).connections
+    assert [way for one in connections for way, track in one.tracks.items() if track.pcm is not None] == ["received"]
+    assert connections[0].tracks["sent"].levels
+    again = play(tmp_path, against="replay")
+    assert again.passed
+    assert [item.handoff.stages for item in again.handoffs] == [item.handoff.stages for item in original.handoffs]
