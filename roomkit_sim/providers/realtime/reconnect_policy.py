@@ -7,7 +7,7 @@ session is configured anew. The shell feeds it failures and does what it says.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from roomkit_sim.providers.realtime.failures import FailureKind
 
@@ -21,6 +21,9 @@ __all__ = [
     "limits_after",
     "should_reconnect",
 ]
+
+
+Deadline: TypeAlias = Literal["short", "rest", "whole"]
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,16 @@ class ReconnectLimits:
 class Dial:
     """Dial after ``delay_s``; with ``handle``, or, without one, as a new conversation.
 
-    With ``alone``, an old connection that is still open is closed first. ``hurried``: a caller hears nothing meanwhile,
-    and a lost message is likelier than a service that needs so long.
+    With ``alone``, an old connection that is still open is closed first. ``deadline``: ``"short"`` where a caller hears
+    nothing meanwhile, and a lost message is likelier than a service that needs so long; the ``"rest"`` of a whole one
+    for the repetition, for it may have been the service after all; else the ``"whole"``.
     """
 
     handle: str | None
     delay_s: float
     attempt: int
     alone: bool = False
-    hurried: bool = True
+    deadline: Deadline = "short"
 
 
 @dataclass(frozen=True)
@@ -129,10 +133,9 @@ def after_failure(cycle: Cycle, kind: FailureKind) -> tuple[Cycle, Step]:
         return fresh, Dial(None, 0.0, cycle.next_attempt)
     if kind is FailureKind.UNANSWERED and not cycle.repeated:
         again = replace(cycle, repeated=True)
-        return again, Dial(again.handle, 0.0, again.next_attempt)
+        return again, Dial(again.handle, 0.0, again.next_attempt, deadline="rest")
     failed = replace(cycle, failures=cycle.failures + 1)
     if failed.failures >= cycle.limits.max_attempts:
         return failed, GiveUp(f"{failed.failures} attempts failed")
-    return failed, Dial(
-        failed.handle, cycle.limits.delay_s(failed.failures), failed.next_attempt, hurried=not failed.repeated
-    )
+    deadline: Deadline = "whole" if failed.repeated else "short"
+    return failed, Dial(failed.handle, cycle.limits.delay_s(failed.failures), failed.next_attempt, deadline=deadline)

@@ -292,9 +292,7 @@ class ConnectionSwitch(ABC, Generic[C]):
             await self._step("reconnecting", f"attempt {step.attempt}")
             await asyncio.sleep(step.delay_s)
             try:
-                timing = self._timing
-                timeout_s = timing.replace_timeout_s if step.hurried else timing.connect_timeout_s
-                connection = await self._dial(step.handle, min(timeout_s, timing.connect_timeout_s))
+                connection = await self._dial(step.handle, self._timing.timeout_s(step))
                 knows = await self._rehydrate(connection, step, covered)
             except ProviderConnectionError as error:
                 self._require_alive()

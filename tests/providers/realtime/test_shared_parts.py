@@ -45,7 +45,7 @@ def test_what_passes_is_tried_again_beside_the_open_connection() -> None:
 def test_what_nobody_answers_is_repeated_at_once_and_once_without_counting_as_a_failure() -> None:
     cycle, _ = first_step("h", ReconnectLimits(max_attempts=1), overlapping=True)
     cycle, step = after_failure(cycle, FailureKind.UNANSWERED)
-    assert step == Dial("h", 0.0, 2)
+    assert step == Dial("h", 0.0, 2, deadline="rest")
     assert isinstance(after_failure(cycle, FailureKind.UNANSWERED)[1], GiveUp)
 
 
@@ -53,7 +53,7 @@ def test_a_service_that_does_not_answer_twice_gets_more_time() -> None:
     cycle, _ = first_step("h", LIMITS)
     cycle, _ = after_failure(cycle, FailureKind.UNANSWERED)
     _, step = after_failure(cycle, FailureKind.UNANSWERED)
-    assert step == Dial("h", 0.5, 3, hurried=False)
+    assert step == Dial("h", 0.5, 3, deadline="whole")
 
 
 def test_a_failure_that_came_of_no_answer_in_time_is_told_apart() -> None:

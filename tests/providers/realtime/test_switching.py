@@ -9,6 +9,7 @@ import pytest
 
 from roomkit_sim.errors import ProviderConnectionError
 from roomkit_sim.providers.realtime.events import AudioOut, GoAway, LiveEvent, ResponseEnded
+from roomkit_sim.providers.realtime.reconnect_policy import Dial
 from roomkit_sim.providers.realtime.settings import LiveSettings
 from roomkit_sim.providers.realtime.timing import LiveTiming
 from roomkit_sim.voice.base import VoiceSession
@@ -141,21 +142,43 @@ async def test_a_dial_that_nobody_answers_is_repeated_once_at_once_when_a_sessio
     began = asyncio.get_running_loop().time()
     with pytest.raises(ProviderConnectionError, match="no answer in time"):
         await call.session.reconfigure(LiveSettings(voice="other"))
-    assert [connection.timeout_s for connection in call.connections] == [10.0, 3.0, 3.0]
-    assert asyncio.get_running_loop().time() - began == pytest.approx(6.0)
+    assert [connection.timeout_s for connection in call.connections] == [10.0, 3.0, 7.0]
+    assert asyncio.get_running_loop().time() - began == pytest.approx(10.0)
     assert call.steps == ["opened", "reconnecting", "reconnecting"]
+
+
+async def test_a_service_that_is_always_slow_is_changed_to_all_the_same() -> None:
+    class Slow(FakeCall):
+        async def dial(self, settings: LiveSettings, handle: str | None, timeout_s: float) -> FakeConnection:
+            if len(self.connections) > 0 and timeout_s < 5.0:
+                await no_answer(settings, handle, timeout_s)
+            await asyncio.sleep(5.0)
+            return await super().dial(settings, handle, timeout_s)
+
+    call = Slow()
+    await call.session.open()
+    await call.session.reconfigure(LiveSettings(voice="other"))
+    assert call.connections[-1].settings.voice == "other"
+    assert call.steps == ["opened", "reconnecting", "reconnecting", "fresh"]
+
+
+@pytest.mark.parametrize("connect_s", [1.0, 3.0, 4.0])
+async def test_no_dial_takes_longer_than_a_connection_may(connect_s: float) -> None:
+    timing = LiveTiming(connect_timeout_s=connect_s)
+    waits = [timing.timeout_s(Dial(None, 0.0, 1, deadline=deadline)) for deadline in ("short", "rest", "whole")]
+    assert waits == [min(3.0, connect_s), min(3.0, connect_s), connect_s]
 
 
 async def test_after_a_loss_a_service_that_is_slow_again_and_again_gets_more_time() -> None:
     class Slow(FakeCall):
         async def dial(self, settings: LiveSettings, handle: str | None, timeout_s: float) -> FakeConnection:
             connection = await super().dial(settings, handle, timeout_s)
-            slow = len(self.connections) > 1 and timeout_s < 6.0
+            slow = len(self.connections) > 1 and timeout_s < 8.0
             return await no_answer(settings, handle, timeout_s) if slow else connection
 
     call = Slow()
     await call.session.open()
     call.connections[0].says.put_nowait(ProviderConnectionError("gone", retryable=True))
     await asyncio.sleep(20.0)
-    assert [connection.timeout_s for connection in call.connections] == [10.0, 3.0, 3.0, 10.0]
+    assert [connection.timeout_s for connection in call.connections] == [10.0, 3.0, 7.0, 10.0]
     assert call.steps[-1] == "fresh"
