@@ -402,21 +402,30 @@ class RealtimeVoiceChannel(Channel):
             await self._room.emit(live.session, "session_reconfigure", step="completed", agent=None)
 
     async def _apply(self, live: LiveVoiceSession, config: SessionConfig) -> None:
+        self._sessions.require(live.session)
         if live.released:
-            previous, live.config = live.config, config
-            try:
-                await self._connect(live)
-            except BaseException:
-                live.config = previous
-                live.session.state = VoiceSessionState.PAUSED
-                raise
-            live.released = False
+            await self._connect_again(live, config)
         else:
             # For a provider None means "keep", and what it has now may come from an attempt that failed.
             nothing = SessionConfig(system_prompt="", voice="", tools=(), provider_config={})
             await self._provider.reconfigure(live.session, **_settings(config.over(nothing)))
             self._sessions.require(live.session)
             live.config = config
+
+    async def _connect_again(self, live: LiveVoiceSession, config: SessionConfig) -> None:
+        previous, live.config = live.config, config
+        try:
+            await self._connect(live)
+            self._sessions.require(live.session)
+        except BaseException:
+            live.config = previous
+            live.session.state = VoiceSessionState.PAUSED
+            if live.ending:
+                # Whoever ended it may have left the model before it was called.
+                live.session.state = VoiceSessionState.ENDED
+                await self._endings.see_through(self._provider.disconnect(live.session), name="leave the model")
+            raise
+        live.released = False
 
     async def _abandon(self, live: LiveVoiceSession) -> None:
         """A session that did not come about: nothing of it stays, nor what was opened after somebody had ended it."""

@@ -12,7 +12,7 @@ import pytest
 from roomkit_sim.channels.realtime_voice import RealtimeVoiceChannel
 from roomkit_sim.channels.voice import VoiceChannel
 from roomkit_sim.core.framework import RoomKit
-from roomkit_sim.errors import SessionNotFoundError
+from roomkit_sim.errors import ProviderConnectionError, SessionNotFoundError
 from roomkit_sim.models.enums import HookExecution, HookTrigger
 from roomkit_sim.voice.backends.mock import MockVoiceBackend
 from roomkit_sim.voice.base import VoiceSession, VoiceSessionState
@@ -134,6 +134,42 @@ async def test_a_session_that_ends_while_its_line_is_opened_leaves_nothing_open(
     for part in (part for part in board.parts if not isinstance(part, MockSTTProvider)):
         assert part.calls[-1].method == "disconnect"
     assert board.voice.session_rooms == {}
+
+
+@pytest.mark.parametrize("gone", ["before the model is called", "while it is called", "when it has been called"])
+async def test_a_caller_who_hangs_up_while_a_model_is_called_again_leaves_no_model_behind(
+    monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    model, line = MockRealtimeProvider(), MockRealtimeTransport()
+    voice, connect = RealtimeVoiceChannel("voice", provider=model, transport=line), model.connect
+    async with RoomKit() as kit:
+        kit.register_channel(voice)
+        await kit.create_room("call-1")
+        await kit.attach_channel("call-1", "voice")
+        session = await voice.start_session("call-1", "caller", None)
+        await voice.release_provider(session)
+
+        async def hang_up() -> None:
+            await line.simulate_client_disconnected(session)
+            await asyncio.sleep(1)
+
+        async def connect_slowly(session: VoiceSession, **settings: Any) -> None:
+            if gone == "while it is called":
+                await hang_up()
+                raise ProviderConnectionError("the session has ended")
+            await connect(session, **settings)
+            await hang_up()
+
+        @kit.on("session_reconfigure")
+        async def slow(event: Any) -> None:
+            if gone == "before the model is called" and event.data["step"] == "started":
+                await hang_up()
+
+        monkeypatch.setattr(model, "connect", connect_slowly)
+        with pytest.raises((SessionNotFoundError, ProviderConnectionError)):
+            await voice.reconfigure_session(session, system_prompt="You are back.")
+        assert model.calls[-1].method == "disconnect"
+        assert session.state is VoiceSessionState.ENDED
 
 
 @pytest.mark.parametrize("hangs_up", [True, False])
