@@ -50,12 +50,13 @@ _UNSAID_TIME_LEFT_S = 5.0
 class _Knows:
     """How a new connection came to know what was said: the step, its detail, and up to which mark of the history.
 
-    The mark is ``None`` where the service knows it by a handle.
+    With ``handle``, the service knows all of it by that handle.
     """
 
     step: ConnectionStep
     detail: str
-    mark: int | None = None
+    mark: int
+    handle: str | None = None
 
 
 class ConnectionSwitch(ABC, Generic[C]):
@@ -276,14 +277,19 @@ class ConnectionSwitch(ABC, Generic[C]):
 
     async def _tell_late_words(self, connection: C, knows: _Knows) -> None:
         """What became final on the old connection after the new one was told what was said."""
-        late = () if knows.mark is None else self._history.since(knows.mark)
+        late = self._history.since(knows.mark)
+        if knows.handle is not None:
+            # What the caller said was taken before the handle was: only its transcript is late.
+            said_more = self._handle() != (knows.handle, None)
+            late = tuple(turn for turn in late if said_more and turn.role == "assistant")
         if late:
             # A connection that breaks now is replaced, and its successor is told all of it.
             with suppress(ProviderError):
                 await self._tell_more(connection, late)
 
     async def _dial_until_ready(self, limits: ReconnectLimits) -> tuple[C, _Knows]:
-        handle, covered = self._handle()
+        # A handle that covers all covers what had been said by now, and not what the old connection goes on to say.
+        (handle, covered), began = self._handle(), self._history.mark
         cycle, step = first_step(handle, limits, overlapping=self._connection is not None)
         while True:
             if step.alone:
@@ -293,7 +299,7 @@ class ConnectionSwitch(ABC, Generic[C]):
             await asyncio.sleep(step.delay_s)
             try:
                 connection = await self._dial(step.handle, self._timing.timeout_s(step))
-                knows = await self._rehydrate(connection, step, covered)
+                knows = await self._rehydrate(connection, step, covered, began)
             except ProviderConnectionError as error:
                 self._require_alive()
                 cycle, following = after_failure(cycle, classify(error))
@@ -327,9 +333,9 @@ class ConnectionSwitch(ABC, Generic[C]):
             raise self._over()
         return task.result()
 
-    async def _rehydrate(self, connection: C, step: Dial, covered: int | None) -> _Knows:
+    async def _rehydrate(self, connection: C, step: Dial, covered: int | None, began: int) -> _Knows:
         if step.handle is not None and covered is None:
-            return _Knows("resumed", "")
+            return _Knows("resumed", "", began, step.handle)
         try:
             await self._before_telling()
             self._require_alive()

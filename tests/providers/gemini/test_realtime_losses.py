@@ -14,6 +14,7 @@ from tests.providers.gemini.scripted_live import calling
 
 pytestmark = pytest.mark.sim
 
+SPEECH = b"\x00\x10" * 320
 CHANGES_INSIDE = RealtimeCapabilities(resumption=True, in_session_update=True)
 
 
@@ -111,6 +112,50 @@ async def test_an_announced_close_is_not_forestalled_between_the_callers_words_a
         await first.say(serverContent={"turnComplete": True})
         await call.told.until(lambda it: it.steps[-1] == "resumed")
         assert world.now_ns < 12_000_000_000
+
+
+@pytest.mark.parametrize("handle", [None, "handle-1"])
+async def test_what_is_said_while_the_new_connection_is_dialled_is_told_to_it(world: World, handle: str | None) -> None:
+    async with calling(world, replace_timeout_s=2.0, handle_wait_s=0.2) as call:
+        first = await call.connect(voice="Aoede")
+        await first.say(serverContent={"inputTranscription": {"text": "I want to invest."}})
+        await first.say(serverContent={"outputTranscription": {"text": "Gladly."}, "turnComplete": True})
+        await call.told.until(lambda it: len(it.finals) == 2)
+        if handle:
+            await first.offer_handle(handle)
+            await asyncio.sleep(0.5)
+        call.server.answers = lambda number: number != 1
+        changing = asyncio.create_task(call.provider.reconfigure(call.session, voice="Charon"))
+        await call.server.connection(1)
+        await first.say(sessionResumptionUpdate={"resumable": False})
+        await first.say(serverContent={"outputTranscription": {"text": "One moment, please."}})
+        await first.say(serverContent={"turnComplete": True})
+        await changing
+        last = call.server.connections[-1]
+        assert last.handle == handle
+        await call.provider.send_audio(call.session, SPEECH)
+        await last.until(lambda it: it.audio)
+        told = str(last.of("client_content"))
+        assert (told.count("One moment"), told.count("Gladly")) == (1, 0 if handle else 1)
+
+
+async def test_words_of_the_caller_that_a_handle_covers_are_not_told_again_because_their_transcript_is_late(
+    world: World,
+) -> None:
+    async with calling(world, replace_timeout_s=2.0) as call:
+        first = await call.connect(voice="Aoede")
+        await first.offer_handle("handle-1")
+        await asyncio.sleep(0.5)
+        call.server.answers = lambda number: number != 1
+        changing = asyncio.create_task(call.provider.reconfigure(call.session, voice="Charon"))
+        await call.server.connection(1)
+        await first.say(serverContent={"inputTranscription": {"text": "I want to invest."}})
+        await changing
+        last = call.server.connections[-1]
+        await call.provider.send_audio(call.session, SPEECH)
+        await last.until(lambda it: it.audio)
+        assert (call.told.finals, last.handle) == ([("user", "I want to invest.")], "handle-1")
+        assert last.of("client_content") == []
 
 
 async def test_a_defect_of_ours_in_reading_is_reported_as_what_it_is_and_the_call_goes_on(
