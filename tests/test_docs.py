@@ -101,6 +101,15 @@ def test_python_example_of_the_readme_passes_as_it_stands(monkeypatch: pytest.Mo
     test(simulate)
 
 
+def test_python_example_of_faults_passes_as_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "faults.md").read_text()
+    names: dict[str, Any] = {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), names)  # type: ignore[union-attr]
+    (test,) = [value for name, value in names.items() if name.startswith("test_")]
+    test(simulate)
+
+
 def test_application_of_the_documentation_answers_a_call_as_it_stands() -> None:
     page = (ROOT / "docs" / "application.md").read_text()
     names: dict[str, Any] = {"__name__": "application"}
