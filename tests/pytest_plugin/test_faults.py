@@ -78,6 +78,12 @@ def test_a_wrong_fault_plan_is_a_usage_error_with_file_and_line(
     assert message in result.stderr.str()
 
 
+def test_a_misspelt_matrix_is_told_so(suite: pytest.Pytester) -> None:
+    result = suite.runpytest("--sim-faults=matirx")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().rstrip().endswith("the file of a fault plan; did you mean 'matrix'?")
+
+
 def test_what_a_scenario_does_not_have_is_skipped(suite: pytest.Pytester) -> None:
     nobody = scenario_text()
     nobody = nobody.replace("target: agent-advisor", "target: agent-nobody")

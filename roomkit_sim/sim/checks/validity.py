@@ -66,7 +66,7 @@ def check_switches(subject: Subject) -> Iterator[Finding]:
     idle, scenario = subject.record.plan.get("idle_switches"), subject.record.plan.get("scenario")
     written = scenario.get("switches") if isinstance(scenario, dict) else None
     for name in idle if isinstance(idle, list) else ():
-        message = f"the moment of {name} never came: it proves nothing. It {SWITCHES[str(name)].does}"
+        message = f"the moment of {name} never came: it proves nothing. What it does: {SWITCHES[str(name)].does}"
         number = written.index(name) if isinstance(written, list) and name in written else 0
         yield _invalid(subject, "INVALID010", message, None, subject.locate("switches", number))
 

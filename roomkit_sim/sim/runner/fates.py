@@ -138,7 +138,9 @@ def why_never(
         return _too_few(fault.frame, messages)
     if fault.after is not None:
         happened = sum(event.name == fault.after.event for event in events)
-        return f"the event happened {_so_many(happened, 'time')}"
+        return (
+            f"the event happened {_so_many(happened, 'time')}" if happened else "the event did not happen in this call"
+        )
     if fault.stage is not None:
         if marks.get((fault.handoff, fault.stage)) is None:
             return f"the undisturbed call has no {fault.stage} of handoff {fault.handoff}"
@@ -165,7 +167,7 @@ def _nothing_for(fault: Moment) -> str:
     """What was missing when a fault was to strike."""
     match fault:
         case Flip():
-            return f"the service had no occasion for it until the end: it {SWITCHES[fault.switch].does}"
+            return f"the service had no occasion for it until the end. What it does: {SWITCHES[fault.switch].does}"
         case Refuse():
             return "nothing was dialled after that"
         case MessageFault():

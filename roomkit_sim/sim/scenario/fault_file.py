@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from roomkit_sim.errors import ScenarioError
 from roomkit_sim.sim.scenario.faults import Fault
 from roomkit_sim.sim.scenario.loader import error_location, explained
+from roomkit_sim.sim.scenario.strict import nearest
 from roomkit_sim.sim.scenario.yaml_source import documents
 
 __all__ = ["FaultPlan", "load_fault_plan"]
@@ -45,8 +46,11 @@ def load_fault_plan(path: Path, shown: str | None = None) -> FaultPlan:
     """
     named = Path(shown or path)
     if not path.is_file():
+        hint = nearest(named.name, ("none", "matrix"))
         raise ScenarioError(
-            "cannot read the file: No such file or directory; give none, matrix or the file of a fault plan", path=named
+            "cannot read the file: No such file or directory; give none, matrix or the file of a fault plan"
+            + (f"; {hint}" if hint.startswith("did you mean") else ""),
+            path=named,
         )
     try:
         found = [document for document in documents(path) if document.data is not None]

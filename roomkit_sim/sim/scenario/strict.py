@@ -15,7 +15,8 @@ __all__ = ["Strict", "nearest"]
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: the nearest known one, or else all of them."""
     candidates = list(known)
-    close = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
+    same = [name for name in candidates if name.casefold() == word.casefold()]
+    close = same or difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
     return f"known: {', '.join(candidates)}" if candidates else "none is known"

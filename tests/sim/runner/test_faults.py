@@ -143,6 +143,10 @@ MISSED: list[tuple[dict[str, Any], str]] = [
         r"cut \(at runtime.handoff_decided 2\) never struck: the event happened only 1 time",
     ),
     (
+        {"do": "cut", "after": "caller.repeat"},
+        r"cut \(at caller.repeat 1\) never struck: the event did not happen in this call",
+    ),
+    (
         {"do": "drop", "frame": {"n": 2, "conn": 1, "name": "toolCall"}},
         r"drop \(at down frame 2 toolCall of connection 1\) never struck: only 1 such message passed",
     ),
@@ -162,7 +166,7 @@ MISSED: list[tuple[dict[str, Any], str]] = [
     ({"do": "cut", "at_ms": 59_000}, r"cut \(at 59000 ms\) never struck: the run ended before, at \d+\.\d{3} s"),
     (
         {"do": "flip", "switch": "gemini.resume_rejects_long_instructions", "at_ms": 0},
-        r"its moment came at 0\.000 s, and the service had no occasion .* it a resume with long instructions",
+        r"came at 0\.000 s, and the service had no occasion .* What it does: a resume with long instructions",
     ),
 ]
 
@@ -221,6 +225,7 @@ def test_a_switch_that_did_nothing_has_its_line(written: Callable[..., Path]) ->
     path = written(switches=["any.slow_frames", "any.parallel_tools"])
     [finding] = [f for f in simulate(path, app=application()).findings if f.code == "INVALID010"]
     assert finding.where == f"{path}:{line_of(path, '- any.parallel_tools')}"
+    assert "What it does: a tool call comes in one batch" in finding.message
 
 
 def test_a_switch_of_another_provider_is_left_out_as_among_the_switches() -> None:

@@ -43,6 +43,7 @@ def test_each_kind_of_fault_is_a_value_of_its_own_with_its_settings() -> None:
         ({"do": "cut"}, "exactly one of 'at_ms', 'stage', 'frame' and 'after'"),
         ({"do": "cut", "at_ms": 1, "stage": "H4"}, "exactly one of"),
         ({"do": "cut", "stage": "H12"}, "'H12' is no stage of a handoff"),
+        ({"do": "cut", "stage": "h4"}, "'h4' is no stage of a handoff: did you mean 'H4'?"),
         ({"do": "cut", "at_ms": 1, "handoff": 2}, "'handoff' goes with 'stage', not with 'at_ms'"),
         ({"do": "cut", "at_ms": 1, "delay_ms": 2}, "add it to 'at_ms'"),
         ({"do": "cut", "stage": "H4", "direction": "up"}, "'direction' goes with 'how: silent'"),
