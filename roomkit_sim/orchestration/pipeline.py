@@ -156,7 +156,10 @@ class ConversationPipeline:
             raise PipelineError(f"install() was given two agents of one id; it was given {', '.join(given)}")
         missing = [agent_id for agent_id in self._graph.agent_ids() if agent_id not in given]
         if missing:
-            raise PipelineError(f"stages name agents that install() was not given: {', '.join(missing)}")
+            raise PipelineError(
+                f"stages name agents that install() was not given: {', '.join(missing)}; "
+                f"it was given {', '.join(given) or 'none'}: give it the missing ones too, or correct the stages"
+            )
         if kit in _installed:
             raise ConfigurationError("a pipeline is installed on this kit already: use one pipeline, or another kit")
         channel = _voice_channel(kit, voice_channel_id)

@@ -60,7 +60,9 @@ async def test_27_install_twice_is_refused_and_a_turn_is_handled_once(
 async def test_28_a_stage_whose_agent_is_missing_is_an_error_that_names_it(
     build: str, request: pytest.FixtureRequest
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"install\(\) was not given: advisor"):
+    with pytest.raises(
+        ConfigurationError, match=r"install\(\) was not given: advisor; it was given triage, closer: give it"
+    ):
         await request.getfixturevalue(build)(agents=[Agent("triage"), Agent("closer")])
 
 
