@@ -109,8 +109,9 @@ def rules_of(moments: Sequence[Moment], names: Mapping[int, str], personas: Seen
                 current[moment.conn] = _new(rules[persona.name], {"on": "asked_to_speak", **_contains(text)})
             case Said(who="caller"):
                 current[moment.conn] = _new(rules[persona.name], {"hears": names[place]})
-            case Answered():
-                current[moment.conn] = _new(rules[persona.name], {"on": "tool_result"})
+            case Answered(result=result):
+                # A handoff is answered too, and not everything is said to that.
+                current[moment.conn] = _new(rules[persona.name], {"on": "tool_result", **_contains_result(result)})
             case Called(name=name, arguments=arguments) if moment.conn in current:
                 current[moment.conn].calls[name] = dict(arguments)
                 current[moment.conn].refused |= moment.t_ns in refused
@@ -139,7 +140,8 @@ def _used(rules: Sequence[SeenRule]) -> list[SeenRule]:
     triggers = [json.dumps(_without(rule.trigger, "contains"), sort_keys=True) for rule in kept]
     for rule, trigger in zip(kept, triggers, strict=True):
         if triggers.count(trigger) == 1:
-            rule.trigger.pop("contains", None)
+            if rule.trigger.get("on") != "tool_result":
+                rule.trigger.pop("contains", None)
         elif "hears" not in rule.trigger:
             rule.trigger["times"] = 1
     return kept
@@ -152,6 +154,19 @@ def _without(values: Mapping[str, Json], key: str) -> dict[str, Json]:
 def _contains(text: str) -> dict[str, Json]:
     lines = [line for line in text.splitlines() if line.strip()]
     return {"contains": lines[0][:60].strip()} if lines else {}
+
+
+def _contains_result(result: Json) -> dict[str, Json]:
+    """The first thing that a tool's result says, as it stands in the result's JSON."""
+    value = _parsed(result)
+    while isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("output", "result"):
+        value = _parsed(next(iter(value.values())))
+    if isinstance(value, dict):
+        simple = (json.dumps({key: item})[1:-1] for key, item in value.items() if not isinstance(item, dict | list))
+        said = next(simple, "")
+    else:
+        said = json.dumps(value)[1:-1] if isinstance(value, str) else ""
+    return {"contains": said[:60]} if said else {}
 
 
 def handoffs_of(moments: Sequence[Moment]) -> list[Handoff]:
@@ -179,12 +194,18 @@ def handoffs_of(moments: Sequence[Moment]) -> list[Handoff]:
 
 
 def _object(value: Json) -> dict[str, Json]:
+    value = _parsed(value)
+    return value if isinstance(value, dict) else {}
+
+
+def _parsed(value: Json) -> Json:
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            parsed: Json = json.loads(value)
         except ValueError:
-            return {}
-    return value if isinstance(value, dict) else {}
+            return value
+        return parsed
+    return value
 
 
 def _text(value: Json) -> str | None:

@@ -65,8 +65,13 @@ class Drift:
             lines.append(f"  {'recorded':58}   now")
             lines += [f"  {row}" for row in side_by_side(_or_nothing(self.recorded), _or_nothing(self.actual))]
         lines += [f"  after       {mutation}" for mutation in self.mutations]
-        lines.append(f"  what to do  undo the change, or {record_anew(self.origin)}")
+        lines.append(f"  what to do  {self._advice()}")
         return "\n".join(lines)
+
+    def _advice(self) -> str:
+        if self.mutations:
+            return "no recording answers what a disturbed application does otherwise: disturb the call without replay"
+        return f"undo the change, or {record_anew(self.origin)}"
 
     def error(self) -> CassetteDriftError:
         """As the error that it is."""

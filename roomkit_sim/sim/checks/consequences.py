@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from roomkit_sim.sim.checks.findings import Finding
 
-__all__ = ["drift_first"]
+__all__ = ["DRIFT", "drift_first"]
 
 DRIFT = "WIRE080"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from roomkit_sim.sim.checks.consequences import DRIFT
 from roomkit_sim.sim.checks.findings import Finding, Severity
 from roomkit_sim.sim.checks.outcome import Outcome
 from roomkit_sim.sim.faults.bounds import DEAD_AIR_MS
@@ -27,13 +28,15 @@ def judge(record: CallRecord, findings: Sequence[Finding], undisturbed: CallReco
         findings: Everything that the checks find in it, as if nothing had been done to it.
         undisturbed: The same call, to which nothing was done.
     """
+    struck = strikes(record)
+    if struck and any(finding.code == DRIFT and (finding.at_ns or 0) >= struck[0].t_ns for finding in findings):
+        return Outcome("invalid", None, ("the recording does not say what comes of what the application did then",))
     extra_ms = longest_wait_ms(record, undisturbed)
     ended = _ended_by_application(record)
     failing = [finding for finding in findings if finding.fails and excuse(finding, record, ended=ended) is None]
     wrong = [finding for finding in failing if finding.severity is not Severity.INVALID]
     reasons = [f"{finding.code} {_first_line(finding.message)}" for finding in wrong]
     reasons += [f"an error that nobody had thought of: {_first_line(error)}" for error in undefined_errors(record)]
-    struck = strikes(record)
     if struck:
         reasons += _left_alone(record, struck[0].t_ns, ended=ended)
     if reasons:

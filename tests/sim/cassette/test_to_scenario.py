@@ -9,14 +9,19 @@ import pytest
 import soundfile
 
 from roomkit_sim.errors import CassetteError
+from roomkit_sim.sim.cassette.acts import Answered
+from roomkit_sim.sim.cassette.behaviour import rules_of
+from roomkit_sim.sim.cassette.conversation import Moment, Said
 from roomkit_sim.sim.cassette.library import open_cassette
 from roomkit_sim.sim.cassette.model import Cassette, Note, RecordedConnection
+from roomkit_sim.sim.cassette.personas import SeenPersona, SeenPersonas
 from roomkit_sim.sim.cassette.scenario_files import write_scenario
 from roomkit_sim.sim.cassette.to_scenario import scenario_from
 from roomkit_sim.sim.runner.simulate import simulate
 from roomkit_sim.sim.scenario.caller import Say
 from roomkit_sim.sim.scenario.loader import load
 from roomkit_sim.sim.scenario.mode import Mode
+from roomkit_sim.sim.trace.events import Json
 from tests.sim.cassette.stage import ROOT, plan_of, record
 
 SHIPPED = [
@@ -122,3 +127,20 @@ def test_several_calls_at_once_are_refused(triage: Cassette) -> None:
     both = replace(triage, connections=(one, replace(two, call="another")))
     with pytest.raises(CassetteError, match="2 calls: a scenario is made of a recording of one"):
         scenario_from(both, "call")
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"accepted": False, "reason": "nobody of that name"}, '"accepted": false'),
+        ('{"output": "sunny"}', "sunny"),
+        ({"result": {"days": ["Monday"], "open": "8:30"}}, '"open": "8:30"'),
+        ("we are closed", "we are closed"),
+        ([1, 2], None),
+    ],
+)
+def test_what_follows_a_tools_result_is_put_to_that_result(result: Json, said: str | None) -> None:
+    persona = SeenPersona("triage", None, "Role: Triage", None)
+    moments = [Moment(0, 1, Answered("call-1", result)), Moment(1, 1, Said("agent", "So.", 2))]
+    [rule] = rules_of(moments, {}, SeenPersonas((persona,), ((0, 1, persona),)))["triage"]
+    assert rule.trigger == {"on": "tool_result"} | ({} if said is None else {"contains": said})

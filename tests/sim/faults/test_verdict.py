@@ -195,3 +195,11 @@ def test_an_application_that_fails_when_the_caller_has_hung_up_did_not_end_the_c
     disturbed.tell(18.1, "runtime.app_raised", exception="ProviderConnectionError", message="late", where=[])
     assert judged(disturbed).kind == "survived"
     assert judged(lost(disturbed, (0, 12))).kind == "corrupted"
+
+
+@pytest.mark.parametrize(("left_s", "kind"), [(7.2, "invalid"), (6.0, "corrupted")])
+def test_a_disturbed_replay_that_leaves_its_recording_proves_nothing_and_one_that_left_it_before_does(
+    disturbed: Story, judged: Judged, left_s: float, kind: str
+) -> None:
+    disturbed.tell(left_s, "world.drift", message="the client sent another message")
+    assert judged(disturbed).kind == kind
