@@ -115,8 +115,7 @@ def speak(text: str, voice_name: str, rate_hz: int = 24000) -> Samples:
     """
     syllables = _syllables(text)
     lengths = np.array([round(syllable.seconds * rate_hz) for syllable in syllables])
-    position = np.concatenate([np.linspace(0, 1, length, endpoint=False, dtype=np.float32) for length in lengths])
-    loudness = _swell(position, lengths, syllables)
+    loudness = np.concatenate([_swell(*each) for each in zip(syllables, lengths.tolist(), strict=True)])
     closeness = np.repeat(np.array([syllable.closeness for syllable in syllables], dtype=np.float32), lengths)
     closeness = _smooth(closeness, rate_hz // 50)
     open_wave, close_wave = (_repeat(vowel_wave(voice_name, vowel, rate_hz), len(loudness)) for vowel in (0, 1))
@@ -168,21 +167,17 @@ def _word(word: str) -> list[_Syllable]:
     ]
 
 
-def _swell(
-    position: NDArray[np.float32], lengths: NDArray[np.integer], syllables: list[_Syllable]
-) -> NDArray[np.float32]:
-    """Loudness over time: from a dip up to 1 in the first fifth of a syllable, down to a dip in its last third."""
-    before, after, silent = (
-        np.repeat(np.array(values, dtype=np.float32), lengths)
-        for values in (
-            [syllable.floor_before for syllable in syllables],
-            [syllable.floor_after for syllable in syllables],
-            [syllable.silent for syllable in syllables],
-        )
-    )
+@lru_cache(maxsize=1024)
+def _swell(syllable: _Syllable, length: int) -> NDArray[np.float32]:
+    """Loudness over time: from a dip up to 1 in the first fifth of a syllable, down to a dip in its last third.
+
+    Kept, because syllables of the same kind come again and again.
+    """
+    position = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
+    before, after = np.float32(syllable.floor_before), np.float32(syllable.floor_after)
     rise = before + (1 - before) * np.clip(position / 0.2, 0, 1)
     fall = after + (1 - after) * np.clip((1 - position) / 0.35, 0, 1)
-    loudness: NDArray[np.float32] = np.minimum(rise, fall) * (1 - silent)
+    loudness: NDArray[np.float32] = np.minimum(rise, fall) * np.float32(not syllable.silent)
     return loudness
 
 
