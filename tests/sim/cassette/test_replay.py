@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -86,17 +85,6 @@ def test_a_recording_is_short_and_has_no_handle(library: Library) -> None:
     assert len(text.splitlines()) < 250
     assert "<handle-1>" in text
     assert not re.search(r'"handle-\d', text)
-
-
-def test_a_replay_is_not_slower_than_the_fake_service(cassette: Cassette) -> None:
-    def seconds(play: Any) -> float:
-        began = time.process_time()
-        play()
-        return time.process_time() - began
-
-    faked = min(seconds(lambda: record(PLAN)) for _ in range(3))
-    replayed = min(seconds(lambda: replay(PLAN, cassette)) for _ in range(3))
-    assert replayed <= faked
 
 
 def application(
