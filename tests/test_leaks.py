@@ -86,6 +86,10 @@ def sizes_of(*roots: Any) -> Counter[str]:
 async def footprint(*roots: Any) -> Footprint:
     for _ in range(20):
         await asyncio.sleep(0)
+    ending = asyncio.all_tasks() - {asyncio.current_task()}
+    if ending:
+        # What ends a call may still be at it; what never ends is counted.
+        await asyncio.wait(ending, timeout=5)
     gc.collect()
     # The interpreter remembers attributes that it has looked up, by the address of their names, and with them the
     # names; ``match`` makes the name ``__match_args__`` anew each time, so that this table of 4096 fills by and by.
