@@ -10,6 +10,7 @@ from roomkit_sim.sim.cassette.acts import Answered, Called, Configured, Told
 from roomkit_sim.sim.cassette.conversation import Moment, Said
 from roomkit_sim.sim.cassette.personas import SeenPersonas, slug
 from roomkit_sim.sim.trace.events import Json
+from roomkit_sim.sim.trace.tool_results import unwrapped
 
 __all__ = ["Handoff", "SeenRule", "handoffs_of", "rules_of", "utterance_ids"]
 
@@ -158,9 +159,7 @@ def _contains(text: str) -> dict[str, Json]:
 
 def _contains_result(result: Json) -> dict[str, Json]:
     """The first thing that a tool's result says, as it stands in the result's JSON."""
-    value = _parsed(result)
-    while isinstance(value, dict) and len(value) == 1 and next(iter(value)) in ("output", "result"):
-        value = _parsed(next(iter(value.values())))
+    value = unwrapped(_parsed(result))
     if isinstance(value, dict):
         simple = (json.dumps({key: item})[1:-1] for key, item in value.items() if not isinstance(item, dict | list))
         said = next(simple, "")

@@ -10,7 +10,7 @@ import pytest
 from roomkit_sim.errors import ProviderConnectionError, ProviderError
 from roomkit_sim.sim.world.world import World
 from roomkit_sim.voice.base import VoiceSessionState
-from tests.providers.openai.realtime_service import TOOL, Served, calling, frame, reconfigured_beside
+from tests.providers.openai.realtime_service import TOOL, Call, Served, calling, frame, reconfigured_beside
 
 pytestmark = pytest.mark.sim
 
@@ -118,16 +118,22 @@ async def test_the_callers_last_words_are_in_the_history_though_their_transcript
         assert [item["content"][0]["text"] for item in second.items] == ["Hello", "I want bonds"]
 
 
+async def replaced_during_a_call(call: Call) -> tuple[Served, Served, Any, asyncio.Task[None]]:
+    """A tool runs while another voice is asked for: the old connection, the new one, its update, and the change."""
+    first = await call.connect(voice="marin", tools=[TOOL])
+    await first.answer("r0", "Hello")
+    await first.call("r1", ("c1", "look_up", "{}"))
+    await call.told.until(lambda it: it.of("tool_call"))
+    asked: asyncio.Queue[tuple[Served, Any]] = asyncio.Queue()
+    call.service.on_update = lambda served, update: asked.put((served, update))
+    pending = asyncio.create_task(call.provider.reconfigure(call.session, voice="cedar"))
+    second, update = await asked.get()
+    return first, second, update, pending
+
+
 async def test_a_result_that_comes_while_a_connection_is_replaced_is_not_given_to_the_old_one(world: World) -> None:
     async with calling(world) as call:
-        first = await call.connect(voice="marin", tools=[TOOL])
-        await first.answer("r0", "Hello")
-        await first.call("r1", ("c1", "look_up", "{}"))
-        await call.told.until(lambda it: it.of("tool_call"))
-        asked: asyncio.Queue[tuple[Served, Any]] = asyncio.Queue()
-        call.service.on_update = lambda served, update: asked.put((served, update))
-        pending = asyncio.create_task(call.provider.reconfigure(call.session, voice="cedar"))
-        second, update = await asked.get()
+        first, second, update, pending = await replaced_during_a_call(call)
         answering = asyncio.create_task(call.provider.submit_tool_result(call.session, "c1", "found"))
         await asyncio.sleep(0.1)
         await call.service.accept(second, update)
@@ -140,14 +146,7 @@ async def test_a_result_that_comes_while_a_connection_is_replaced_is_not_given_t
 
 async def test_a_result_waits_for_a_replacement_that_fails_and_is_given_to_the_old_connection(world: World) -> None:
     async with calling(world) as call:
-        first = await call.connect(voice="marin", tools=[TOOL])
-        await first.answer("r0", "Hello")
-        await first.call("r1", ("c1", "look_up", "{}"))
-        await call.told.until(lambda it: it.of("tool_call"))
-        asked: asyncio.Queue[tuple[Served, Any]] = asyncio.Queue()
-        call.service.on_update = lambda served, update: asked.put((served, update))
-        pending = asyncio.create_task(call.provider.reconfigure(call.session, voice="cedar"))
-        second, update = await asked.get()
+        first, second, update, pending = await replaced_during_a_call(call)
         answering = asyncio.create_task(call.provider.submit_tool_result(call.session, "c1", "found"))
         await asyncio.sleep(0.1)
         assert not answering.done()

@@ -31,39 +31,26 @@ from roomkit_sim.sim.world.link import LinkPair
 from roomkit_sim.sim.world.world import World
 from roomkit_sim.voice.base import VoiceSession
 from tests.providers.told import Told
-
-PROTOCOL = Path(__file__).parents[4] / "shared" / "protocol"
-NAMES = (
-    "gemini_message_history_seeding",
-    "gemini_text_in_audio_out_turn",
-    "gemini_tool_call_round",
-    "openai_audio_in_server_vad_turn",
-    "openai_message_history_seeding",
-    "openai_text_in_audio_out_turn",
-    "openai_tool_call_round",
-)
-present = pytest.mark.skipif(
-    not PROTOCOL.is_dir(), reason=f"NOT CHECKED: the frames recorded from the live services are not there: {PROTOCOL}"
-)
+from tests.sim.servers.fidelity import RECORDED, RECORDINGS, needs_recordings
 
 
 def interactions(name: str) -> list[dict[str, Any]]:
-    found = yaml.safe_load((PROTOCOL / f"{name}.yaml").read_text())["interactions"]
+    found = yaml.safe_load((RECORDINGS / f"{name}.yaml").read_text())["interactions"]
     assert isinstance(found, list)
     return found
 
 
 def imported(name: str) -> Cassette:
-    return import_messages(PROTOCOL / f"{name}.yaml", SecretScrubber())
+    return import_messages(RECORDINGS / f"{name}.yaml", SecretScrubber())
 
 
-@present
+@needs_recordings
 def test_all_files_are_known() -> None:
-    assert tuple(sorted(path.stem for path in PROTOCOL.glob("*.yaml"))) == NAMES
+    assert tuple(sorted(path.stem for path in RECORDINGS.glob("*.yaml"))) == RECORDED
 
 
-@present
-@pytest.mark.parametrize("name", NAMES)
+@needs_recordings
+@pytest.mark.parametrize("name", RECORDED)
 def test_a_recorded_session_is_imported_saved_and_replayed_to_the_client_it_was_recorded_with(
     name: str, tmp_path: Path
 ) -> None:
@@ -210,7 +197,7 @@ DIFFERENCES: dict[str, set[str]] = {
 }
 
 
-@present
+@needs_recordings
 @pytest.mark.parametrize("name", DIFFERENCES)
 def test_our_provider_has_the_recorded_conversation_and_differs_in_its_setup_alone(name: str) -> None:
     result = driven(name)

@@ -12,6 +12,7 @@ from roomkit_sim import Agent, RealtimeVoiceChannel
 from roomkit_sim.providers.gemini.realtime import GeminiLiveProvider
 from roomkit_sim.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit_sim.providers.realtime import switching
+from roomkit_sim.providers.realtime.pending_calls import PendingCalls
 from roomkit_sim.sim import Run, simulate
 from roomkit_sim.sim.runner.application import Answer
 from roomkit_sim.sim.scenario.model import Provider
@@ -126,6 +127,19 @@ def struck(run: Run) -> list[Any]:
 def does_not_reconnect(monkeypatch: pytest.MonkeyPatch) -> None:
     """A careless runtime, with which a lost connection ends the call."""
     monkeypatch.setattr(switching, "should_reconnect", lambda *args, **settings: False)
+
+
+def remembers_every_call_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A careless runtime, which takes an id that was answered and comes again for the old call."""
+    seen: dict[str, None] = {}
+
+    def ever_seen(self: PendingCalls, call_id: str, name: str, arguments: object) -> str:
+        self._waiting[call_id] = (name, arguments)
+        is_new = call_id not in seen
+        seen[call_id] = None
+        return "new" if is_new else "again"
+
+    monkeypatch.setattr(PendingCalls, "opened", ever_seen)
 
 
 _tasks: list[asyncio.Task[Any]] = []

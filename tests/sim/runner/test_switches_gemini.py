@@ -40,6 +40,7 @@ from tests.sim.runner.switched_calls import (
     message,
     mind,
     note_taking,
+    remembers_every_call_id,
     script,
 )
 
@@ -224,15 +225,7 @@ def test_a_tool_call_that_comes_twice_is_made_once(monkeypatch: Patch) -> None:
 
 def test_an_id_that_was_answered_may_come_again(monkeypatch: Patch) -> None:
     assert codes(play("gemini.reused_call_ids", app=note_taking(GEMINI), mind=mind(NOTES_FIRST))) == []
-    seen: dict[str, None] = {}
-
-    def ever_seen(self: PendingCalls, call_id: str, name: str, arguments: object) -> str:
-        self._waiting[call_id] = (name, arguments)
-        is_new = call_id not in seen
-        seen[call_id] = None
-        return "new" if is_new else "again"
-
-    monkeypatch.setattr(PendingCalls, "opened", ever_seen)
+    remembers_every_call_id(monkeypatch)
     run = play("gemini.reused_call_ids", app=note_taking(GEMINI), mind=mind(NOTES_FIRST))
     assert {"CALLER001", "ROUTE003"} & set(codes(run))
 

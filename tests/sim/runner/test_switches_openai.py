@@ -17,7 +17,6 @@ from openai.types.realtime import RealtimeServerEvent
 from roomkit_sim.providers.openai import realtime_connection, realtime_session
 from roomkit_sim.providers.openai.realtime import OpenAIRealtimeProvider
 from roomkit_sim.providers.openai.realtime_events import RealtimeNormaliser
-from roomkit_sim.providers.realtime.pending_calls import PendingCalls
 from roomkit_sim.providers.realtime.timing import LiveTiming
 from roomkit_sim.sim.audio.g711 import MU_LAW
 from roomkit_sim.voice.resampler import StreamResampler
@@ -41,6 +40,7 @@ from tests.sim.runner.switched_calls import (
     message,
     mind,
     note_taking,
+    remembers_every_call_id,
     script,
     struck,
 )
@@ -190,15 +190,7 @@ def test_an_id_that_was_answered_may_come_again(monkeypatch: Patch) -> None:
     run = play("openai.duplicate_call_ids", **settings)
     assert codes(run) == []
     assert len({event.data["id"] for event in run.record.events if event.name == "server.tool_call"}) == 1
-    seen: dict[str, None] = {}
-
-    def ever_seen(self: PendingCalls, call_id: str, name: str, arguments: object) -> str:
-        self._waiting[call_id] = (name, arguments)
-        is_new = call_id not in seen
-        seen[call_id] = None
-        return "new" if is_new else "again"
-
-    monkeypatch.setattr(PendingCalls, "opened", ever_seen)
+    remembers_every_call_id(monkeypatch)
     assert {"CALLER001", "ROUTE003"} & set(codes(play("openai.duplicate_call_ids", **settings)))
 
 

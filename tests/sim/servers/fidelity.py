@@ -21,6 +21,17 @@ ROOT = Path(__file__).parents[3]
 RECORDINGS = ROOT.parent / "shared" / "protocol"
 PAGE = ROOT / "docs" / "fidelity.md"
 
+RECORDED = (
+    "gemini_message_history_seeding",
+    "gemini_text_in_audio_out_turn",
+    "gemini_tool_call_round",
+    "openai_audio_in_server_vad_turn",
+    "openai_message_history_seeding",
+    "openai_text_in_audio_out_turn",
+    "openai_tool_call_round",
+)
+"""The recordings, by name."""
+
 NOT_COMPARED = "NOT COMPARED WITH THE SERVICES: "
 needs_recordings = pytest.mark.skipif(
     not RECORDINGS.is_dir(), reason=f"{NOT_COMPARED}the recorded frames are not at {RECORDINGS}"

@@ -11,8 +11,8 @@ from roomkit_sim.sim.scenario.mind import Rule
 from roomkit_sim.sim.servers.gemini_live import server_frames as frames
 from roomkit_sim.sim.servers.mind import Stimulus, why_not_callable
 from roomkit_sim.sim.servers.model_wrongs import as_acted_on, as_called
-from roomkit_sim.sim.servers.tool_results import unwrapped
 from roomkit_sim.sim.servers.words import timed, words_of
+from roomkit_sim.sim.trace.tool_results import unwrapped
 
 if TYPE_CHECKING:
     from roomkit_sim.sim.servers.gemini_live.session import Session

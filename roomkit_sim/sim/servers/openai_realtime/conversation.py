@@ -10,8 +10,8 @@ from typing import Any
 from roomkit_sim.sim.servers.mind import Stimulus
 from roomkit_sim.sim.servers.openai_realtime.items import Item
 from roomkit_sim.sim.servers.openai_realtime.refusals import Refusal
-from roomkit_sim.sim.servers.tool_results import unwrapped
 from roomkit_sim.sim.servers.words import tokens_of
+from roomkit_sim.sim.trace.tool_results import unwrapped
 
 __all__ = ["Call", "Conversation", "result_of", "stimuli"]
 

@@ -6,20 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.sim.servers.fidelity import needs_recordings, recording
+from tests.sim.servers.fidelity import RECORDED, needs_recordings, recording
 
 pytestmark = needs_recordings
 
 HOSTS = {"gemini": "generativelanguage.googleapis.com", "openai": "api.openai.com"}
-NAMES = (
-    "gemini_message_history_seeding",
-    "gemini_text_in_audio_out_turn",
-    "gemini_tool_call_round",
-    "openai_audio_in_server_vad_turn",
-    "openai_message_history_seeding",
-    "openai_text_in_audio_out_turn",
-    "openai_tool_call_round",
-)
 
 
 def played(wire: Any, name: str, host: str) -> Any:
@@ -30,14 +21,14 @@ def played(wire: Any, name: str, host: str) -> Any:
     return wire
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RECORDED)
 @pytest.mark.parametrize("known_by_host", [True, False])
 def test_recorded_client_has_no_findings(gemini: Any, name: str, known_by_host: bool) -> None:
     wire = played(gemini, name, HOSTS[name.partition("_")[0]] if known_by_host else "127.0.0.1")
     assert wire.findings() == []
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "tool_call" in name])
+@pytest.mark.parametrize("name", [name for name in RECORDED if "tool_call" in name])
 def test_recorded_client_that_forgot_to_be_asked_is_found(gemini: Any, name: str) -> None:
     wire = played(gemini, name, "127.0.0.1")
     asks = ("toolCall", "response.output_item.added", "conversation.item.added", "response.output_item.done",
